@@ -1,0 +1,35 @@
+# `make run` checks every spec in specs/, `make test` does the same and runs the suite. Both set up .venv first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := tensorgrad_cli tests benchmarks
+
+.PHONY: run test test-all lint golden bench clean
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+run: $(VENV)/installed
+	$(BIN)/tensorgrad check specs
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+test: run lint
+	$(BIN)/pytest -q -n 2
+
+test-all: run lint
+	$(BIN)/pytest -q -n 2 -m "slow or not slow"
+
+golden: $(VENV)/installed
+	TENSORGRAD_GOLDEN=1 $(BIN)/pytest -q
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/startup.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

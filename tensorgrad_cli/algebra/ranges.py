@@ -1,0 +1,226 @@
+"""The dimension of each index while a formula is read: unknown at first, pinned by the tensors it stands in.
+
+An index whose dimension is not known yet carries a placeholder dimension. `Ranges` is a union-find over
+placeholders; `resolved` rebuilds an expression with the dimensions found.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import assert_never
+
+from tensorgrad_cli.algebra.expression import (
+    Add,
+    Affine,
+    Apply,
+    Const,
+    Delta,
+    Dimension,
+    Expression,
+    Gather,
+    Index,
+    Op,
+    Position,
+    Product,
+    Ref,
+    Sum,
+    add,
+    fresh,
+    multiply,
+    power,
+    size,
+    summation,
+)
+from tensorgrad_cli.source import Issue, Span
+
+__all__ = ["Ranges", "shape_words", "times"]
+
+_PLACEHOLDER = "\0"
+
+
+class Ranges:
+    """What is known so far of the dimensions of the indices of one formula."""
+
+    def __init__(self) -> None:
+        self._parent: dict[Dimension, Dimension] = {}
+        self._evidence: dict[Dimension, tuple[Span, str]] = {}
+        self._origin: dict[Dimension, tuple[str, Span]] = {}
+        self._count = itertools.count()
+
+    def unknown(self, name: str, span: Span) -> Dimension:
+        """A dimension that is not known yet; `name` and `span` say whose, for the message if it stays so."""
+        dimension = Dimension(f"{_PLACEHOLDER}{next(self._count)}")
+        self._origin[dimension] = (name, span)
+        return dimension
+
+    def free(self, name: str, span: Span) -> Index:
+        """A free index of a dimension not known yet."""
+        return Index(name, self.unknown(name, span))
+
+    def bound(self, name: str, span: Span) -> Index:
+        """A fresh bound index of a dimension not known yet."""
+        return fresh(self.free(name, span))
+
+    def find(self, dimension: Dimension) -> Dimension:
+        """The dimension itself where it is known, else the placeholder that stands for it."""
+        while dimension in self._parent:
+            dimension = self._parent[dimension]
+        return dimension
+
+    def known(self, dimension: Dimension) -> bool:
+        """Whether the dimension has been pinned."""
+        return not self.find(dimension).name.startswith(_PLACEHOLDER)
+
+    def meet(self, index: Index, dimension: Dimension, span: Span) -> None:
+        """Pins an index to the dimension of the axis that it stands on in `span`.
+
+        Raises `index-dimension` where it met another dimension before.
+        """
+        last = index.dimension
+        while last in self._parent and self._parent[last] in self._origin:
+            last = self._parent[last]
+        found, wanted = self.find(index.dimension), self.find(dimension)
+        if found == wanted:
+            return
+        if not self.known(found):
+            self._parent[found] = wanted
+            self._evidence[found] = (span, span.text)
+            return
+        if not self.known(wanted):
+            self._parent[wanted] = found
+            return
+        where = self._evidence.get(last)
+        if where is None:
+            raise Issue(
+                "index-dimension",
+                span,
+                f"the index {index.name} runs over {found.name}, but meets {wanted.name} in {span.text}",
+            )
+        raise Issue(
+            "index-dimension",
+            span,
+            f"the index {index.name} meets {found.name} in {where[1]} and {wanted.name} in {span.text}",
+            "a dimension is a type: rename one of the indices, or give both axes the same dimension",
+            ((where[0], f"{index.name} is {found.name} here"),),
+        )
+
+    def same(self, pairs: Iterable[tuple[Dimension, Dimension]]) -> bool:
+        """Whether the dimensions of all pairs can be the same; makes them so, or leaves all as it was."""
+        before = dict(self._parent)
+        for left, right in pairs:
+            a, b = self.find(left), self.find(right)
+            if a == b:
+                continue
+            if not self.known(a):
+                self._parent[a] = b
+            elif not self.known(b):
+                self._parent[b] = a
+            else:
+                self._parent = before
+                return False
+        return True
+
+    def dimension(self, dimension: Dimension) -> Dimension:
+        """The dimension found. Raises `no-range` where none was."""
+        found = self.find(dimension)
+        if self.known(found):
+            return found
+        name, span = self._origin[found]
+        if name in ("I", "ones"):
+            raise Issue("no-range", span, f"nothing says how large {name} is here", "write it with brackets")
+        raise Issue(
+            "no-range",
+            span,
+            f"the index {name} has no range: nothing here is a tensor that it indexes",
+            f"write the range, as in sum[{name}:3] …, or index a tensor by {name}",
+        )
+
+    def index(self, index: Index) -> Index:
+        """The index with the dimension found."""
+        found = self.dimension(index.dimension)
+        return index if found == index.dimension else Index(index.name, found, index.serial)
+
+    def position(self, position: Position) -> Position:
+        """The position with the dimensions found."""
+        match position:
+            case Index():
+                return self.index(position)
+            case int():
+                return position
+            case Affine(terms, offset):
+                return Affine(tuple((c, self.index(i)) for c, i in terms), offset)
+            case Gather(tensor, inner):
+                return Gather(tensor, tuple(self.position(p) for p in inner))
+            case _:
+                assert_never(position)
+
+    def resolved(self, expression: Expression) -> Expression:
+        """The expression with the dimensions found. Raises `no-range` where an index has none."""
+        match expression:
+            case Const():
+                return expression
+            case Ref(tensor, indices):
+                return Ref(tensor, tuple(self.position(p) for p in indices))
+            case Delta(left, right):
+                return Delta(self.position(left), self.position(right))
+            case Apply(function, order, arguments):
+                inner = tuple(self.resolved(a) for a in arguments)
+                if function == "pow" and order == (0, 0):
+                    return power(inner[0], inner[1])
+                return Apply(function, order, inner)
+            case Op(operation, bound, out, arguments, parameters):
+                return Op(
+                    operation,
+                    tuple(self.index(i) for i in bound),
+                    tuple(self.position(p) for p in out),
+                    tuple(self.resolved(a) for a in arguments),
+                    parameters,
+                )
+            case Product(factors):
+                return multiply(*(self.resolved(f) for f in factors))
+            case Sum(indices, body):
+                if len(indices) == 1 and indices[0].serial < 0:
+                    return size(self.dimension(indices[0].dimension))
+                return summation((self.index(i) for i in indices), self.resolved(body))
+            case Add(terms):
+                return add(*(self.resolved(t) for t in terms))
+            case _:
+                assert_never(expression)
+
+    def words(self, axes: Iterable[Index], row: bool = False) -> str:
+        """A shape in words: 'a scalar', 'a column of n', 'a row of n', 'm×n'."""
+        found = (self.find(axis.dimension) for axis in axes)
+        return shape_words((d if self.known(d) else Dimension("?") for d in found), row)
+
+
+def shape_words(shape: Iterable[Dimension], row: bool = False) -> str:
+    """A shape in words: 'a scalar', 'a column of n', 'a row of n', 'm×n'."""
+    names = [dimension.name for dimension in shape]
+    if not names:
+        return "a scalar"
+    if len(names) == 1:
+        return f"a {'row' if row else 'column'} of {names[0]}"
+    return "×".join(names)
+
+
+def times(left: Dimension, right: Dimension) -> Dimension:
+    """The dimension whose size is the product of two: the rows of a Kronecker product."""
+
+    def polynomial(dimension: Dimension) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        if dimension.fixed is not None:
+            return ((dimension.fixed, ()),)
+        return dimension.terms or ((1, (dimension.name,)),)
+
+    gathered: dict[tuple[str, ...], int] = {}
+    for a, names in polynomial(left):
+        for b, others in polynomial(right):
+            key = tuple(sorted(names + others))
+            gathered[key] = gathered.get(key, 0) + a * b
+    if set(gathered) <= {()}:
+        return Dimension(str(gathered.get((), 0)))
+    terms = tuple((c, names) for names, c in sorted(gathered.items()))
+    if terms == ((1, terms[0][1]),) and len(terms[0][1]) == 1:
+        return Dimension(terms[0][1][0])
+    name = " + ".join("·".join((*([str(c)] if c != 1 or not names else []), *names)) for c, names in terms)
+    return Dimension(name, terms)

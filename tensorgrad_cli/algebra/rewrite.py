@@ -1,0 +1,45 @@
+"""Rewriting for printing and evaluation: what a person would tidy up, and nothing that hides the thread.
+
+The reader's order of factors and terms is kept; products of parentheses are multiplied out only where a
+Kronecker delta goes away by it. The laws are the small functions in RULES, each true for all values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tensorgrad_cli.algebra.expression import Expression, mapped, subtract
+from tensorgrad_cli.algebra.reuse import reuse_steps
+from tensorgrad_cli.algebra.scalars import SCALAR_RULES
+from tensorgrad_cli.algebra.sums import SUM_RULES, one_sum
+
+__all__ = ["RULES", "Rule", "difference", "one_sum", "reuse_steps", "simplified"]
+
+Rule = Callable[[Expression], Expression | None]
+
+RULES: tuple[Rule, ...] = SCALAR_RULES + SUM_RULES
+
+
+def simplified(expression: Expression) -> Expression:
+    """The expression with deltas summed, sums joined, like terms and powers collected, numbers folded."""
+    return _simplified(expression, {})
+
+
+def difference(left: Expression, right: Expression) -> Expression:
+    """left - right, tidied up: what a claim has too much."""
+    return simplified(subtract(left, right))
+
+
+def _simplified(expression: Expression, done: dict[Expression, Expression]) -> Expression:
+    known = done.get(expression)
+    if known is not None:
+        return known
+    current = mapped(expression, lambda part: _simplified(part, done))
+    for rule in RULES:
+        changed = rule(current)
+        if changed is not None:
+            current = _simplified(changed, done)
+            break
+    done[expression] = current
+    done[current] = current
+    return current

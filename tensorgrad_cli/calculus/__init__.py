@@ -1,0 +1,1 @@
+"""The derivative of an expression and of a chain."""

@@ -1,0 +1,164 @@
+"""The primes of the finite model, and for each prime its tables of discrete logarithms and angles.
+
+p = 2q + 1 and p + 1 = 120 r or 240 r with p, q, r prime; 2, 3, 5, 7, 11 and 13 are squares modulo p. The
+squares modulo p play the positive numbers: a cyclic group of prime order q, so that each has exactly
+one root of every order that is a square itself. The elements of order r on the norm-one circle of
+F_p[i] play the angles. Tables are made when something first asks for them and kept for the process.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+__all__ = ["FIELDS", "Field", "Integers", "Tables", "joined_tables", "powers"]
+
+Integers = NDArray[np.int64]
+
+# √2 - 1 is a square modulo no prime of the first class and modulo every one of the second.
+_FIRST = (273719, 461639, 1113719, 1241159, 1572359, 1721639, 1831079)
+_SECOND = (338159, 350159, 830639, 1096079, 1608239, 2970959, 3632879)
+
+
+class Field(Struct, frozen=True, cache_hash=True):
+    """The three moduli that belong to a prime p: of a value, of an exponent, of an angle."""
+
+    p: int
+    kind: int
+
+    @property
+    def q(self) -> int:
+        """The order of the group of squares."""
+        return (self.p - 1) // 2
+
+    @property
+    def r(self) -> int:
+        """The order of the group of angles."""
+        return (self.p + 1) // (120 * self.kind)
+
+    @property
+    def moduli(self) -> tuple[int, int, int]:
+        """p, q and r."""
+        return self.p, self.q, self.r
+
+
+# Alternating between the two classes, small ones first: any prefix of length 2k is balanced.
+FIELDS = tuple(
+    field
+    for first, second in zip(_FIRST, _SECOND, strict=True)
+    for field in (Field(first, 1), Field(second, 2))
+)
+
+
+class Tables(Struct, frozen=True):
+    """Tables of one or several primes, laid end to end; the three `start`s say where each prime's begin.
+
+    `character[x]` is 1 for a square, -1 for no square, 0 for zero; `logarithm[x]` is the k < q with
+    g^k = ±x for one fixed generator g of the squares (0 at zero); `square[k]` is g^k; `cosine[k]` and
+    `sine[k]` are the parts of c^k for one fixed c of order r on the circle.
+    """
+
+    character: NDArray[np.int8]
+    logarithm: NDArray[np.int32]
+    square: NDArray[np.int32]
+    cosine: NDArray[np.int32]
+    sine: NDArray[np.int32]
+    value_start: tuple[int, ...] = (0,)
+    square_start: tuple[int, ...] = (0,)
+    angle_start: tuple[int, ...] = (0,)
+
+
+def powers(base: int, count: int, modulus: int) -> Integers:
+    """base^0, base^1, … base^(count - 1) modulo `modulus`, by doubling: array of shape (count,)."""
+    result = np.ones(count, np.int64)
+    known = 1
+    while known < count:
+        more = min(known, count - known)
+        np.multiply(result[:more], pow(base, known, modulus), out=result[known : known + more])
+        result[known : known + more] %= modulus
+        known += more
+    return result
+
+
+def _times(a: tuple[int, int], b: tuple[int, int], p: int) -> tuple[int, int]:
+    return (a[0] * b[0] - a[1] * b[1]) % p, (a[0] * b[1] + a[1] * b[0]) % p
+
+
+def _circle_power(base: tuple[int, int], exponent: int, p: int) -> tuple[int, int]:
+    result = (1, 0)
+    while exponent:
+        if exponent & 1:
+            result = _times(result, base, p)
+        base = _times(base, base, p)
+        exponent >>= 1
+    return result
+
+
+def _angle(field: Field) -> tuple[int, int]:
+    """An element of order r of the circle: (a + i)² / (a² + 1) has norm one, then the cofactor's power."""
+    p = field.p
+    for a in range(2, p):
+        scale = pow(a * a + 1, -1, p)
+        on_circle = ((a * a - 1) * scale % p, 2 * a * scale % p)
+        angle = _circle_power(on_circle, (p + 1) // field.r, p)
+        if angle != (1, 0):
+            return angle
+    raise ArithmeticError(f"no angle of order {field.r} modulo {p}")
+
+
+def _circle(field: Field) -> tuple[Integers, Integers]:
+    p, count = field.p, field.r
+    base = _angle(field)
+    cosine, sine = np.ones(count, np.int64), np.zeros(count, np.int64)
+    known = 1
+    while known < count:
+        more = min(known, count - known)
+        c, s = _circle_power(base, known, p)
+        cosine[known : known + more] = (cosine[:more] * c - sine[:more] * s) % p
+        sine[known : known + more] = (cosine[:more] * s + sine[:more] * c) % p
+        known += more
+    return cosine, sine
+
+
+@cache
+def tables(field: Field) -> Tables:
+    """The tables of one prime. 4 is a square other than 1, so it generates the squares."""
+    square = powers(4, field.q, field.p)
+    character = np.full(field.p, -1, np.int8)
+    character[square] = 1
+    character[0] = 0
+    logarithm = np.zeros(field.p, np.int32)
+    exponents = np.arange(field.q, dtype=np.int32)
+    logarithm[square] = exponents
+    logarithm[field.p - square] = exponents
+    cosine, sine = _circle(field)
+    return Tables(
+        character,
+        logarithm,
+        square.astype(np.int32),
+        cosine.astype(np.int32),
+        sine.astype(np.int32),
+    )
+
+
+@lru_cache(maxsize=16)
+def joined_tables(fields: tuple[Field, ...]) -> Tables:
+    """The tables of several primes end to end, so that one lookup serves draws of all of them."""
+    parts = [tables(field) for field in fields]
+
+    def starts(lengths: list[int]) -> tuple[int, ...]:
+        return tuple(sum(lengths[:k]) for k in range(len(lengths)))
+
+    return Tables(
+        np.concatenate([part.character for part in parts]),
+        np.concatenate([part.logarithm for part in parts]),
+        np.concatenate([part.square for part in parts]),
+        np.concatenate([part.cosine for part in parts]),
+        np.concatenate([part.sine for part in parts]),
+        starts([field.p for field in fields]),
+        starts([field.q for field in fields]),
+        starts([field.r for field in fields]),
+    )

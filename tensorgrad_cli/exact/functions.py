@@ -1,0 +1,259 @@
+"""What scalar functions do to residues: the laws of `residues` where there are any, else random oracles."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tensorgrad_cli.algebra.expression import (
+    RANGE,
+    Add,
+    Apply,
+    Const,
+    Expression,
+    Product,
+    Ref,
+    Sum,
+    subtract,
+)
+from tensorgrad_cli.exact.contract import ordered
+from tensorgrad_cli.exact.field import Integers
+from tensorgrad_cli.exact.reading import aligned
+from tensorgrad_cli.exact.residues import ANGLE, EXPONENT, VALUE, Kept, Residues, both_kept
+
+if TYPE_CHECKING:
+    from tensorgrad_cli.exact.evaluate import Evaluator
+
+__all__ = ["applied", "whole_numbers"]
+
+_HALF = Fraction(1, 2)
+
+
+def applied(model: Evaluator, expression: Apply, kind: int) -> Residues:
+    """The value of a function at its arguments, entry by entry."""
+    if any(expression.order):
+        return _oracle(model, expression, kind)
+    match expression.function, expression.arguments:
+        case "pi", ():
+            return Residues(model.draws.pi[kind])
+        case "pow", (base, exponent):
+            return _power(model, expression, base, exponent, kind)
+        case "exp", (exponent,):
+            return _exponential(model, expression, exponent, kind)
+        case "log", (argument,):
+            return _logarithm(model, argument, kind)
+        case ("sin" | "cos") as name, (angle,):
+            return _wave(model, expression, angle, kind, sine=name == "sin")
+        case "sign", (argument,):
+            return _sign(model, argument, kind)
+        case "abs", (argument,):
+            return _times(model, model.value(argument, kind), _sign(model, argument, kind), kind)
+        case "step", (argument,):
+            return _step(model, argument, kind)
+        case "relu", (argument,):
+            return _times(model, model.value(argument, kind), _step(model, argument, kind), kind)
+        case ("max" | "min") as name, (a, b):
+            return _greater(model, a, b, kind, least=name == "min")
+        case ("<" | "<=" | "=" | "!=") as name, (a, b):
+            return _compared(model, name, a, b, kind)
+        case _:
+            return _oracle(model, expression, kind)
+
+
+# --- oracles --------------------------------------------------------------------------------------
+
+
+def _oracle(model: Evaluator, expression: Apply, kind: int) -> Residues:
+    """A function without laws: random, the same wherever name, order and argument values are."""
+    order = ordered(expression.free)
+    arrays: list[Integers] = []
+    kept: Kept = None
+    for argument in expression.arguments:
+        part = model.value(argument, VALUE)
+        arrays.append(aligned(part.values, ordered(argument.free), order))
+        kept = both_kept(kept, part.kept)
+    name = f"{expression.function} {expression.order}"
+    return Residues(model.draws.oracle(name, kind, *arrays), kept)
+
+
+def _from_value(model: Evaluator, expression: Expression, kind: int) -> Residues:
+    """A residue that has no meaning (exp(x) as an exponent): a random function of the value."""
+    value = model.value(expression, VALUE)
+    return Residues(model.draws.oracle("residue of", kind, value.values), value.kept)
+
+
+# --- exponentials, roots, angles ------------------------------------------------------------------
+
+
+def _power(
+    model: Evaluator, expression: Apply, base: Expression, exponent: Expression, kind: int
+) -> Residues:
+    if isinstance(exponent, Const) and exponent.value.denominator == 1:
+        return _whole_power(model, model.value(base, kind), int(exponent.value), kind)
+    if kind != VALUE:
+        return _from_value(model, expression, kind)
+    order = ordered(expression.free)
+    radicand, power = model.value(base, VALUE), model.value(exponent, EXPONENT)
+    may_be_zero = isinstance(exponent, Const) and exponent.value > 0
+    kept = _positive(model, base, radicand, or_zero=may_be_zero)
+    values = aligned(radicand.values, ordered(base.free), order)
+    exponents = aligned(power.values, ordered(exponent.free), order)
+    return Residues(model.draws.real_power(values, exponents), both_kept(kept, power.kept))
+
+
+def _whole_power(model: Evaluator, base: Residues, exponent: int, kind: int) -> Residues:
+    if exponent < 0:
+        inverse = model.draws.inverse(base.values, kind)
+        base = Residues(inverse.values, both_kept(base.kept, inverse.kept))
+    return Residues(model.draws.power(base.values, abs(exponent), kind), base.kept)
+
+
+def _positive(model: Evaluator, argument: Expression, value: Residues, *, or_zero: bool = False) -> Kept:
+    """The draws in which a radicand or a logarithm's argument is inside the domain."""
+    character = model.draws.character(value.values)
+    outside = character < 0 if or_zero else character <= 0
+    if model.signs.of(argument).negative:
+        outside = np.ones_like(outside)
+    return both_kept(value.kept, model.draws.any_entry(outside))
+
+
+def _exponential(model: Evaluator, expression: Expression, exponent: Expression, kind: int) -> Residues:
+    if kind != VALUE:
+        return _from_value(model, expression, kind)
+    inner = model.value(exponent, EXPONENT)
+    return Residues(model.draws.exponential(inner.values), inner.kept)
+
+
+def _logarithm(model: Evaluator, argument: Expression, kind: int) -> Residues:
+    value = model.value(argument, VALUE)
+    kept = _positive(model, argument, value)
+    if kind == EXPONENT:
+        return Residues(model.draws.logarithm(value.values), kept)
+    return Residues(model.draws.oracle("log", kind, value.values), kept)
+
+
+def _wave(model: Evaluator, expression: Expression, angle: Expression, kind: int, *, sine: bool) -> Residues:
+    if kind != VALUE:
+        return _from_value(model, expression, kind)
+    inner = model.value(angle, ANGLE)
+    return Residues(model.draws.circle(inner.values, sine=sine), inner.kept)
+
+
+# --- signs ----------------------------------------------------------------------------------------
+
+
+def _times(model: Evaluator, a: Residues, b: Residues, kind: int) -> Residues:
+    return Residues(model.draws.multiply(a.values, b.values, kind), both_kept(a.kept, b.kept))
+
+
+def _character(model: Evaluator, argument: Expression) -> tuple[Integers, Kept]:
+    """-1, 0 or 1; draws that contradict a known sign are dropped."""
+    value = model.respecting(argument, model.value(argument, VALUE))
+    return model.draws.character(value.values).astype(np.int64), value.kept
+
+
+def _opaque_sign(model: Evaluator, argument: Expression, kind: int) -> Residues:
+    """A random odd function of the value: x H(x²)."""
+    value = model.value(argument, VALUE)
+    square = model.draws.multiply(value.values, value.values, VALUE)
+    sign = model.draws.multiply(value.values, model.draws.oracle("sign", VALUE, square), VALUE)
+    if kind != VALUE:
+        sign = model.draws.oracle("residue of", kind, sign)
+    return Residues(sign, value.kept)
+
+
+def _sign(model: Evaluator, argument: Expression, kind: int) -> Residues:
+    if model.opaque:
+        return _opaque_sign(model, argument, kind)
+    character, kept = _character(model, argument)
+    return Residues(model.draws.reduced(character, kind), kept)
+
+
+def _step(model: Evaluator, argument: Expression, kind: int) -> Residues:
+    """1 where the argument is positive, else 0; (1 + sign) / 2 of an opaque sign."""
+    if model.opaque:
+        sign = _opaque_sign(model, argument, kind)
+        half = model.draws.constant(_HALF, kind).values
+        shaped = model.draws.shaped(half, sign.values.ndim)
+        return Residues(model.draws.multiply(sign.values + 1, shaped, kind), sign.kept)
+    character, kept = _character(model, argument)
+    return Residues((character > 0).astype(np.int64), kept)
+
+
+def _greater(model: Evaluator, a: Expression, b: Expression, kind: int, *, least: bool) -> Residues:
+    """max(a, b) is b + (a - b) step(a - b), min(a, b) is a - (a - b) step(a - b)."""
+    gap = subtract(a, b)
+    excess = _times(model, model.value(gap, kind), _step(model, gap, kind), kind)
+    base = a if least else b
+    start = model.value(base, kind)
+    order, inner = ordered(gap.free), ordered(base.free)
+    values = aligned(start.values, inner, order) + (-excess.values if least else excess.values)
+    return Residues(model.draws.reduced(values, kind), both_kept(start.kept, excess.kept))
+
+
+# --- comparisons ----------------------------------------------------------------------------------
+
+
+def _compared(model: Evaluator, name: str, a: Expression, b: Expression, kind: int) -> Residues:
+    if whole_numbers(model, a) and whole_numbers(model, b):
+        return _compared_whole(model, name, a, b)
+    match name:
+        case "<":
+            return _step(model, subtract(b, a), kind)
+        case "<=":
+            return _complement(model, _step(model, subtract(a, b), kind), kind)
+        case "=":
+            return _equal(model, a, b, kind)
+        case _:
+            return _complement(model, _equal(model, a, b, kind), kind)
+
+
+def _complement(model: Evaluator, value: Residues, kind: int) -> Residues:
+    return Residues(model.draws.reduced(1 - value.values, kind), value.kept)
+
+
+def _equal(model: Evaluator, a: Expression, b: Expression, kind: int) -> Residues:
+    """1 where two values are the same; of opaque values elsewhere a random even function of their difference."""
+    gap = model.value(subtract(a, b), VALUE)
+    same = gap.values == 0
+    if not model.opaque:
+        return Residues(same.astype(np.int64), gap.kept)
+    square = model.draws.multiply(gap.values, gap.values, VALUE)
+    return Residues(np.where(same, 1, model.draws.oracle("equal", kind, square)), gap.kept)
+
+
+def whole_numbers(model: Evaluator, expression: Expression) -> bool:
+    """Whether an expression is made of positions and whole numbers, so that order among them is real."""
+    match expression:
+        case Const(value):
+            return value.denominator == 1
+        case Ref(tensor, _):
+            declared = model.tensors.get(tensor)
+            return tensor == RANGE or (declared is not None and declared.values == "integers")
+        case Add(terms):
+            return all(whole_numbers(model, term) for term in terms)
+        case Product(factors):
+            return all(whole_numbers(model, factor) for factor in factors)
+        case Sum(_, body):
+            return whole_numbers(model, body)
+        case _:
+            return False
+
+
+def _compared_whole(model: Evaluator, name: str, a: Expression, b: Expression) -> Residues:
+    gap = subtract(a, b)
+    residue = model.value(gap, VALUE)
+    modulus = model.draws.modulus(VALUE, residue.values.ndim)
+    signed = np.where(residue.values > modulus // 2, residue.values - modulus, residue.values)
+    match name:
+        case "<":
+            held = signed < 0
+        case "<=":
+            held = signed <= 0
+        case "=":
+            held = signed == 0
+        case _:
+            held = signed != 0
+    return Residues(held.astype(np.int64), residue.kept)

@@ -1,0 +1,139 @@
+"""Sizes for the dimensions of a claim: several assignments, never equal sizes for different dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import numpy as np
+
+from tensorgrad_cli.algebra.expression import (
+    RANGE,
+    Delta,
+    Dimension,
+    Expression,
+    Index,
+    Op,
+    Position,
+    Ref,
+    Sum,
+    subexpressions,
+)
+
+__all__ = ["assignments", "dimensions_of", "least_sizes"]
+
+_CANDIDATES = 96
+
+
+def dimensions_of(expression: Expression) -> frozenset[Dimension]:
+    """The dimensions of all indices in an expression."""
+    found: set[Dimension] = set()
+    for part in subexpressions(expression):
+        found.update(index.dimension for index in part.free)
+        if isinstance(part, Sum):
+            found.update(index.dimension for index in part.indices)
+        elif isinstance(part, Op):
+            found.update(index.dimension for index in part.bound)
+    return frozenset(found)
+
+
+def least_sizes(
+    expression: Expression, shape: Callable[[str], tuple[Dimension, ...] | None]
+) -> dict[str, int]:
+    """The sizes that fixed positions ask for: `x[i,3]` wants the second dimension of x to be at least 4."""
+    least: dict[str, int] = {}
+    for part in subexpressions(expression):
+        for dimension, position in _placed(part, shape):
+            if isinstance(position, int) and position >= 0 and dimension.names == (dimension.name,):
+                least[dimension.name] = max(least.get(dimension.name, 0), position + 1)
+    return least
+
+
+def _placed(
+    part: Expression, shape: Callable[[str], tuple[Dimension, ...] | None]
+) -> Iterator[tuple[Dimension, Position]]:
+    match part:
+        case Ref(tensor, positions) if tensor != RANGE:
+            yield from zip(shape(tensor) or (), positions, strict=False)
+        case Delta(left, right):
+            for one, other in ((left, right), (right, left)):
+                if isinstance(one, Index):
+                    yield one.dimension, other
+        case Op(_, bound, out, _, _) if len(bound) == len(out):
+            yield from zip((index.dimension for index in bound), out, strict=True)
+        case _:
+            pass
+
+
+def _meets(
+    sizes: Mapping[str, int],
+    dimensions: Iterable[Dimension],
+    at_least: Iterable[tuple[Dimension, Dimension]],
+) -> bool:
+    return all(dimension.size(sizes) >= 1 for dimension in dimensions) and all(
+        a.size(sizes) >= b.size(sizes) for a, b in at_least
+    )
+
+
+def assignments(
+    dimensions: Iterable[Dimension],
+    minimum: Mapping[str, int],
+    fixed: Mapping[str, int],
+    at_least: Iterable[tuple[Dimension, Dimension]],
+    rng: np.random.Generator,
+    count: int = 4,
+) -> tuple[dict[str, int], ...]:
+    """Up to `count` assignments of sizes to the named dimensions, small ones first.
+
+    Sizes are at least 2 and the `minimum`, and differ between dimensions; `fixed` ones are as given. Pairs
+    of `at_least` are met (the columns of an orthonormal matrix), computed dimensions are at least 1. Sums and
+    products of the sizes differ between the assignments where that is possible, so that no claim
+    holds by a coincidence of the sizes. Empty where nothing meets the conditions.
+    """
+    dimensions = tuple(dimensions)
+    at_least = tuple(at_least)
+    names = sorted({name for dimension in dimensions for name in dimension.names} - fixed.keys())
+    known = dict(fixed)
+    if not names:
+        return (known,) if _meets(known, dimensions, at_least) else ()
+    found: dict[tuple[int, ...], dict[str, int]] = {}
+    for attempt in range(_CANDIDATES * 4):
+        spread = len(names) + 3 + attempt // _CANDIDATES * 4
+        sizes = _candidate(names, minimum, set(fixed.values()), spread, rng)
+        if _meets({**known, **sizes}, dimensions, at_least):
+            found.setdefault(tuple(sizes.values()), {**known, **sizes})
+        if len(found) >= _CANDIDATES:
+            break
+    by_size = sorted(found.values(), key=lambda sizes: math.prod(sizes.values()))
+    return _unlike(by_size, count)
+
+
+def _candidate(
+    names: list[str],
+    minimum: Mapping[str, int],
+    taken: set[int],
+    spread: int,
+    rng: np.random.Generator,
+) -> dict[str, int]:
+    used = set(taken)
+    sizes: dict[str, int] = {}
+    for name in rng.permutation(names):
+        low = max(2, minimum.get(str(name), 2))
+        size = low + int(rng.integers(spread))
+        while size in used:
+            size = low + (size - low + 1) % (spread + len(used))
+        used.add(size)
+        sizes[str(name)] = size
+    return dict(sorted(sizes.items()))
+
+
+def _unlike(candidates: list[dict[str, int]], count: int) -> tuple[dict[str, int], ...]:
+    chosen: list[dict[str, int]] = []
+    marks: set[tuple[str, int]] = set()
+    for strict in (True, False):
+        for sizes in candidates:
+            own = {("+", sum(sizes.values())), ("*", math.prod(sizes.values()))}
+            if len(chosen) < count and sizes not in chosen and not (strict and own & marks):
+                chosen.append(sizes)
+                marks |= own
+    return tuple(chosen)

@@ -1,0 +1,1 @@
+"""Text to tree: names, the syntax tree and the parser."""

@@ -1,0 +1,1 @@
+"""Numbers: samples, einsum plans, evaluation, finite differences with error bars, comparison."""

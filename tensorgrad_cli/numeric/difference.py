@@ -1,0 +1,341 @@
+"""Central differences whose every entry carries an honest error bar.
+
+The scheme. A line through x (a coordinate, or a direction) is sampled at both sides at power-of-two steps
+times a power-of-two scale of its own. The quotients (f(x+h) - f(x-h)) / 2h are extrapolated to h = 0
+(`romberg`). The error of an entry is the truncation, seen in the triangle, plus three standard deviations of
+the rounding noise, measured per output from difference tables (`noise`) and propagated; the bar is four times
+their sum. All lines get three steps; a line with a poor bar climbs: to larger steps where noise prevails, to
+smaller ones where truncation does, as long as its best window touches the end of the steps it has.
+
+What may go wrong, and what is done. Non-finite values (a domain's edge) and steps on which f changed its
+branch (a kink) are discarded, side by side; where only one side is left, one-sided quotients are extrapolated
+in h. Where a side shows another branch however small the step, the point lies on a kink: the entry is NaN and
+both one-sided slopes are given.
+
+The result knows no tolerance: `compare` turns bars into verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from tensorgrad_cli.numeric.noise import FEW, ROUNDING, SPACINGS, noise_of
+from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, Samples, scales
+from tensorgrad_cli.numeric.romberg import SAFETY, SIGMAS, Extrapolated, extrapolate
+
+__all__ = ["Differences", "directional", "jacobian", "scales"]
+
+CORE = (-5, -8, -11)
+GUARDS = (-22, -27)
+LARGER = ((-2,), (1, 4, 7), (10, 13, 16, 18, 20))
+SMALLER = ((-14, -17), (-22, -27), (-32, -37, -42))
+# A bar below this part of the entry, or of its row's root mean square, is not worth more evaluations.
+GOOD = 2.0**-30
+# A kink nearer than this is a kink at x; the slopes at its sides are taken from these steps.
+TIE = (-42,)
+SIDES = (-2, -5, -8, -11, -14, -17, -22, -42)
+
+
+class Differences(Struct, frozen=True):
+    """Derivatives of m outputs along n lines, with bars.
+
+    values, bars: [n, m]; a value is NaN (its bar infinite) where no step was usable.
+    still: [n, m], f did not move at any step: the difference is exactly 0.
+    kinks: [n], x lies on a kink along this line; lost: [n], every step left the domain.
+    slopes: [2, n, m] the slopes left and right of a kink, NaN on other lines; None without kinks.
+    centre, noise: [m] f(x) and the standard deviation of its rounding noise.
+    scale: [n] the size of a step of 1 along each line.
+    """
+
+    values: Array
+    bars: Array
+    still: NDArray[np.bool_]
+    kinks: NDArray[np.bool_]
+    lost: NDArray[np.bool_]
+    centre: Array
+    noise: Array
+    scale: Array
+    evaluations: int
+    method: str
+    slopes: Array | None = None
+
+
+def jacobian(
+    f: Function,
+    x: Array,
+    *,
+    scale: Array | None = None,
+    groups: Sequence[int] | None = None,
+    perturb: Perturb | None = None,
+    point_bytes: int | None = None,
+    max_memory: int = MAX_MEMORY,
+    seed: int = 0,
+) -> Differences:
+    """The derivative of every output of f by every input, by central differences.
+
+    f maps points [batch, n] to values [batch, m], or to (values, branches [batch, b]). x has n entries (any
+    shape, taken in C order). See `scales` for the steps, `probe.Probe` for `perturb` and `point_bytes`.
+    """
+    x = np.ascontiguousarray(x, dtype=float).reshape(-1)
+    scale = scales(x, groups) if scale is None else scale
+    probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory)
+    return differences(probe, scale, np.random.default_rng(seed))
+
+
+def directional(
+    f: Function,
+    x: Array,
+    directions: Array,
+    *,
+    scale: Array | None = None,
+    point_bytes: int | None = None,
+    max_memory: int = MAX_MEMORY,
+    seed: int = 0,
+) -> Differences:
+    """The derivatives of f along the rows of `directions` [d, n]; a step of 1 is the whole direction.
+
+    Choose directions that move every coordinate by about its own scale (`projection.directions` does).
+    """
+    x = np.ascontiguousarray(x, dtype=float).reshape(-1)
+    scale = scales(x) if scale is None else scale
+    probe = Probe(f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory)
+    return differences(probe, np.ones(len(directions)), np.random.default_rng(seed))
+
+
+def differences(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differences:
+    """All lines of a probe, block by block."""
+    few = probe.directions is not None
+    noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng, FEW if few else SPACINGS)
+    core, sigma = (CORE + GUARDS if few or noise.rough else CORE), noise.sigma
+    shape = (probe.lines, probe.outputs)
+    values, bars = np.empty(shape), np.empty(shape)
+    still = np.zeros(shape, np.bool_)
+    kinks, lost = np.zeros(probe.lines, np.bool_), np.zeros(probe.lines, np.bool_)
+    slopes: Array | None = None
+    size = max(1, probe.points_per_call // (2 * len(core)))
+    squares, seen = np.zeros(probe.outputs), 0
+    for start in range(0, probe.lines, size):
+        which = np.arange(start, min(start + size, probe.lines))
+        climb = Climb(probe, which, line_scale[which], sigma, core)
+        known = np.where(np.isfinite(climb.values), climb.values * climb.line_scale[:, None], 0.0)
+        squares += np.sum(np.square(known), axis=0)
+        seen += len(which)
+        climb.run(np.sqrt(squares / seen))
+        values[which], bars[which], still[which] = climb.values, climb.bars, climb.still
+        kinks[which], lost[which] = climb.kinks, climb.lost
+        if climb.slopes is not None:
+            slopes = np.full((2, *shape), np.nan) if slopes is None else slopes
+            slopes[:, which] = climb.slopes
+    return Differences(
+        values,
+        bars,
+        still,
+        kinks,
+        lost,
+        probe.centre,
+        sigma,
+        line_scale,
+        probe.evaluations,
+        "central",
+        slopes,
+    )
+
+
+class Climb:
+    """One block of lines on its way: three steps for all, more for those whose bars are poor."""
+
+    def __init__(
+        self, probe: Probe, which: NDArray[np.intp], line_scale: Array, sigma: Array, core: tuple[int, ...]
+    ) -> None:
+        self.probe = probe
+        self.core = core
+        self.which = which
+        self.line_scale = line_scale
+        self.sigma = sigma
+        size = max(np.abs(probe.x).max(initial=0.0), np.abs(probe.centre).max(initial=0.0))
+        self.hidden = SAFETY * SIGMAS * ROUNDING * float(size) * 2.0 ** -core[0]
+        self.kinks = np.zeros(len(which), np.bool_)
+        self.lost = np.zeros(len(which), np.bool_)
+        self.slopes: Array | None = None
+        samples = probe.samples(which, core)
+        self.taken: dict[int, tuple[Array, Array, NDArray[np.bool_]]] = {}
+        self.keep(np.arange(len(which)), core, samples)
+        found = self.best(np.arange(len(which)), core)
+        self.values, self.bars, self.still = found.values, found.bars, found.still
+        self.noisy, self.low, self.high = found.noisy, found.low, found.high
+        self.broken = found.broken
+
+    def keep(self, lines: NDArray[np.intp], exponents: Sequence[int], samples: Samples) -> None:
+        """Remember samples of some of the block's lines."""
+        for number, exponent in enumerate(exponents):
+            if len(lines) == len(self.which):
+                self.taken[exponent] = (
+                    samples.values[number],
+                    samples.steps[number],
+                    samples.crossed[number],
+                )
+                continue
+            if exponent not in self.taken:
+                count, outputs = len(self.which), self.probe.outputs
+                self.taken[exponent] = (
+                    np.full((2, count, outputs), np.nan),
+                    np.ones((2, count)),
+                    np.zeros((2, count), np.bool_),
+                )
+            for store, new in zip(
+                self.taken[exponent], (samples.values, samples.steps, samples.crossed), strict=True
+            ):
+                store[:, lines] = new[number]
+
+    def gathered(self, lines: NDArray[np.intp], exponents: Sequence[int]) -> Samples:
+        """The remembered samples of these lines, largest step first."""
+        whole = len(lines) == len(self.which)
+        parts = [self.taken[exponent] for exponent in exponents]
+        if whole:
+            return Samples(*(np.stack([part[field] for part in parts]) for field in range(3)))
+        return Samples(*(np.stack([part[field][:, lines] for part in parts]) for field in range(3)))
+
+    def best(self, lines: NDArray[np.intp], exponents: Sequence[int]) -> Found:
+        unit = self.line_scale[lines]
+        found = find(self.gathered(lines, exponents), exponents, unit, self.probe.centre, self.sigma)
+        # Where f stands still its noise may hide in terms that cancel: as large as the inputs, or f elsewhere.
+        hidden = self.hidden / unit[:, None]
+        np.copyto(found.bars, hidden, where=found.still & (found.bars < hidden))
+        return found
+
+    def run(self, rms: Array) -> None:
+        """Climb until every bar is good or no step is left; then look for kinks."""
+        up = np.zeros(len(self.which), np.intp)
+        down = np.zeros(len(self.which), np.intp)
+        unit = self.line_scale[:, None]
+        for _ in range(len(LARGER) + len(SMALLER)):
+            with np.errstate(invalid="ignore"):
+                good = self.bars * unit <= GOOD * np.maximum(np.abs(self.values) * unit, rms)
+            poor = ~good & ~self.still
+            larger = np.any(poor & self.noisy & self.high, axis=1) & (up < len(LARGER))
+            smaller = np.any(poor & ~self.noisy & self.low, axis=1) & (down < len(SMALLER))
+            if not (larger.any() or smaller.any()):
+                break
+            up, down = up + larger, down + smaller
+            for state in sorted({*zip(up, down, larger, smaller, strict=True)}):
+                if state[2] or state[3]:
+                    same = (
+                        (up == state[0]) & (down == state[1]) & (larger == state[2]) & (smaller == state[3])
+                    )
+                    self.refine(np.flatnonzero(same), *state)
+        self.examine()
+
+    def refine(self, lines: NDArray[np.intp], up: int, down: int, larger: bool, smaller: bool) -> None:
+        """Sample these lines at the steps they have just climbed to, and choose anew among all they have."""
+        new = (*(LARGER[up - 1] if larger else ()), *(SMALLER[down - 1] if smaller else ()))
+        new = tuple(exponent for exponent in new if exponent not in self.core)
+        if new:
+            self.keep(lines, new, self.probe.samples(self.which[lines], new))
+        steps = sorted({*self.core, *sum(LARGER[:up], ()), *sum(SMALLER[:down], ())}, reverse=True)
+        found = self.best(lines, tuple(steps))
+        self.values[lines], self.bars[lines], self.still[lines] = found.values, found.bars, found.still
+        self.noisy[lines], self.low[lines], self.high[lines] = found.noisy, found.low, found.high
+        self.broken[lines] = found.broken
+
+    def examine(self) -> None:
+        """Tell kinks and lost lines from lines that merely had steps discarded."""
+        suspects = np.flatnonzero(self.broken)
+        if suspects.size == 0:
+            return
+        crossed = np.all([self.taken[exponent][2][:, suspects] for exponent in self.core], axis=0)
+        suspects = suspects[crossed.any(axis=0)]
+        if suspects.size:
+            at_tie = self.probe.samples(self.which[suspects], TIE).crossed.any(axis=(0, 1))
+            if at_tie.any():
+                self.take_sides(suspects[at_tie])
+        self.lost = np.isnan(self.values).any(axis=1) & ~self.kinks
+
+    def take_sides(self, lines: NDArray[np.intp]) -> None:
+        """On a kink: both one-sided slopes. Where they agree within their bars there is a derivative after
+        all."""
+        samples = self.probe.samples(self.which[lines], SIDES, by_side=True)
+        unit = self.line_scale[lines]
+        sides = [one_sided(samples, SIDES, unit, self.probe.centre, self.sigma, side) for side in (1, 0)]
+        apart = np.abs(sides[0].values - sides[1].values)
+        bars = sides[0].bars + sides[1].bars
+        agree = apart <= bars
+        self.kinks[lines] = True
+        self.still[lines] = False
+        self.values[lines] = np.where(agree, (sides[0].values + sides[1].values) / 2.0, np.nan)
+        self.bars[lines] = np.where(agree, bars, np.inf)
+        self.slopes = np.full((2, *self.values.shape), np.nan)
+        for number, side in enumerate(sides):
+            self.slopes[number, lines] = side.values
+
+
+class Found(Struct, frozen=True):
+    """What the steps so far say: values and bars, and in which direction a better bar may lie."""
+
+    values: Array
+    bars: Array
+    still: NDArray[np.bool_]
+    noisy: NDArray[np.bool_]
+    low: NDArray[np.bool_]
+    high: NDArray[np.bool_]
+    broken: NDArray[np.bool_]
+
+
+def find(samples: Samples, exponents: Sequence[int], unit: Array, centre: Array, sigma: Array) -> Found:
+    """The best quotient of each line [lines] and output [m] from samples at steps 2^exponent · unit."""
+    chosen = central(samples, exponents, centre, sigma)
+    unusable = np.isnan(samples.values)
+    still = np.all(unusable | (samples.values == centre), axis=(0, 1)) & ~np.all(unusable, axis=(0, 1))
+    broken: NDArray[np.bool_] = np.any(unusable, axis=(0, 1, 3))
+    if broken.any():
+        lines = np.flatnonzero(broken)
+        part = Samples(samples.values[:, :, lines], samples.steps[:, :, lines], samples.crossed[:, :, lines])
+        for side in (0, 1):
+            replace_better(chosen, lines, one_sided(part, exponents, unit[lines], centre, sigma, side))
+    with np.errstate(invalid="ignore"):
+        noisy = chosen.noise > chosen.truncation
+    low = chosen.last == len(exponents) - 1
+    return Found(chosen.values, chosen.bars, still, noisy, low, chosen.first == 0, broken)
+
+
+def central(samples: Samples, exponents: Sequence[int], centre: Array, sigma: Array) -> Extrapolated:
+    """Extrapolation of (f(x+h) - f(x-h)) / 2h in h²."""
+    plus, minus = samples.values[:, 0], samples.values[:, 1]
+    width = (samples.steps[:, 0] - samples.steps[:, 1])[..., None]
+    with np.errstate(all="ignore"):
+        quotients = (plus - minus) / width
+        noise = np.maximum(sigma, ROUNDING * np.abs(plus)) * (np.sqrt(2.0) / width)
+        uneven = (samples.steps[:, 0] + samples.steps[:, 1])[..., None]
+        if uneven.any():
+            # x + h and x - h rounded differently: half the second derivative times that is left.
+            noise += np.abs((plus - centre) + (minus - centre)) * (np.abs(uneven) / (0.5 * width * width))
+        return extrapolate(quotients, noise, nominal(exponents))
+
+
+def one_sided(
+    samples: Samples, exponents: Sequence[int], unit: Array, centre: Array, sigma: Array, side: int
+) -> Extrapolated:
+    """Extrapolation of (f(x±h) - f(x)) / ±h in h; side 0 is +, 1 is -."""
+    values, steps = samples.values[:, side], samples.steps[:, side][..., None]
+    with np.errstate(all="ignore"):
+        quotients = (values - centre) / steps
+        noise = np.maximum(sigma, ROUNDING * np.abs(values)) * (np.sqrt(2.0) / np.abs(steps))
+        # The steps are not exactly in their nominal ratio: x + h was rounded.
+        inexact = np.abs(np.abs(steps) - np.asarray(nominal(exponents))[:, None, None] * unit[:, None])
+        noise += np.abs(quotients) * (inexact / np.abs(steps))
+        return extrapolate(quotients, noise, nominal(exponents), power=1)
+
+
+def nominal(exponents: Sequence[int]) -> list[float]:
+    return [2.0**exponent for exponent in exponents]
+
+
+def replace_better(chosen: Extrapolated, lines: NDArray[np.intp], other: Extrapolated) -> None:
+    """Take over, on these lines, the entries of `other` with the smaller bar."""
+    better = other.bars < chosen.bars[lines]
+    for name in ("values", "truncation", "noise", "first", "last"):
+        mine = getattr(chosen, name)
+        mine[lines] = np.where(better, getattr(other, name), mine[lines])

@@ -1,0 +1,124 @@
+"""Running plans: expressions and chains on arrays, at one point or at a whole batch of points at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tensorgrad_cli.algebra.expression import Chain, Expression, Index, needed, references
+from tensorgrad_cli.numeric.abstract import AbstractFunction
+from tensorgrad_cli.numeric.branches import Branch, recorded
+from tensorgrad_cli.numeric.environment import Environment, TooLarge
+from tensorgrad_cli.numeric.memory import allocated
+from tensorgrad_cli.numeric.plan import plan
+from tensorgrad_cli.numeric.run import Run, run
+from tensorgrad_cli.numeric.steps import Plan
+
+__all__ = [
+    "AbstractFunction",
+    "Environment",
+    "TooLarge",
+    "chain_memory",
+    "evaluate",
+    "evaluate_chain",
+]
+
+
+def evaluate(
+    expression: Expression,
+    order: tuple[Index, ...],
+    environment: Environment,
+    xp: ModuleType = np,
+    branches: list[Branch] | None = None,
+) -> Any:
+    """The values of a lowered expression, axes in the given order, behind the batch axis if anything it
+    depends on has one. An index that the expression lacks is an axis along which the values are repeated.
+
+    The dtype follows the arrays (integers count as float64). What is not finite is returned as such, and no
+    warning leaks. The result may share memory with the environment: do not write to it. `branches` collects
+    where piecewise functions branched. Raises TooLarge before anything is allocated, NotImplementedError for
+    shifted and gathered positions.
+    """
+    made = plan(expression, order, environment.batched, branches is not None)
+    with np.errstate(all="ignore"):
+        return _run(made, Run(environment.arrays, environment, xp), "", branches)
+
+
+def evaluate_chain(
+    equations: Chain,
+    environment: Environment,
+    only: Iterable[str] | None = None,
+    xp: ModuleType = np,
+    branches: list[Branch] | None = None,
+) -> Environment:
+    """The environment with the arrays of the equations added: of all, or of `only` and what they need.
+
+    Equations stand in an order in which each refers to earlier ones only. One whose array is there is
+    computed again only if something that it reads has a batch axis and it has none itself: start from a chain
+    evaluated at the centre, batch what is perturbed, and only the steps that depend on it are evaluated. A
+    step that is itself given batched is cut free from its equation. Raises what `evaluate` raises.
+    """
+    wanted = equations if only is None else _needed(equations, frozenset(only))
+    arrays = dict(environment.arrays)
+    batched = environment.batched
+    with np.errstate(all="ignore"):
+        for equation in wanted:
+            name = equation.tensor
+            if name in arrays and (name in batched or batched.isdisjoint(_references(equation.expression))):
+                continue
+            made = plan(equation.expression, equation.indices, batched, branches is not None)
+            arrays[name] = _run(made, Run(arrays, environment, xp), name, branches)
+            if made.batched:
+                batched = batched | {name}
+    return Environment(arrays, batched, environment.sizes, environment.functions, environment.memory)
+
+
+def chain_memory(
+    equations: Chain,
+    environment: Environment,
+    batch: int,
+    only: Iterable[str] | None = None,
+) -> int:
+    """The bytes that `evaluate_chain` allocates at most for a batch of so many points, without running it:
+    the arrays that stay, and the largest working set of one equation."""
+    wanted = equations if only is None else _needed(equations, frozenset(only))
+    there = set(environment.arrays)
+    batched = environment.batched
+    kept = most = 0
+    for equation in wanted:
+        name = equation.tensor
+        if name in there and (name in batched or batched.isdisjoint(_references(equation.expression))):
+            continue
+        made = plan(equation.expression, equation.indices, batched)
+        peak, result = allocated(made, environment.sizes, batch)
+        most = max(most, kept + peak)
+        kept += result
+        if made.batched:
+            batched = batched | {name}
+    return max(most, kept)
+
+
+@lru_cache(maxsize=1024)
+def _needed(equations: Chain, names: frozenset[str]) -> Chain:
+    return needed(equations, names)
+
+
+@lru_cache(maxsize=4096)
+def _references(expression: Expression) -> frozenset[str]:
+    return references(expression)
+
+
+def _run(made: Plan, work: Run, name: str, branches: list[Branch] | None) -> Any:
+    environment = work.environment
+    batch = work.arrays[made.batched[0]].shape[0] if made.batched else 1
+    peak, _ = allocated(made, environment.sizes, batch, work.itemsize(made.names))
+    if peak > environment.memory:
+        raise TooLarge(peak, environment.memory, name)
+    result, slots = run(made, work, batch)
+    if branches is not None:
+        branches.extend(recorded(made, slots, name))
+    return result

@@ -1,0 +1,71 @@
+"""How much memory a plan takes, known from the sizes alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import assert_never
+
+from tensorgrad_cli.algebra.expression import Index
+from tensorgrad_cli.numeric.contract import contractor
+from tensorgrad_cli.numeric.steps import (
+    BATCH,
+    Accumulation,
+    Arange,
+    Contraction,
+    Elementwise,
+    Number,
+    Operation,
+    Plan,
+    Power,
+    View,
+)
+
+__all__ = ["allocated"]
+
+# Temporaries of a scalar function or an operation, in arrays of its result's size.
+_TEMPORARIES = 2
+
+
+def allocated(plan: Plan, sizes: Mapping[str, int], batch: int, itemsize: int = 8) -> tuple[int, int]:
+    """The bytes alive at most while a plan runs, its inputs not counted, and those of its result."""
+    peak, result = _entries(plan, tuple([sizes[name] for name in plan.dimensions]), batch)
+    return peak * itemsize, result * itemsize
+
+
+@lru_cache(maxsize=8192)
+def _entries(plan: Plan, values: tuple[int, ...], batch: int) -> tuple[int, int]:
+    sizes = dict(zip(plan.dimensions, values, strict=True))
+
+    def size(index: Index) -> int:
+        return batch if index == BATCH else index.dimension.size(sizes)
+
+    def product(axes: tuple[Index, ...]) -> int:
+        return math.prod(map(size, axes))
+
+    held: dict[int, int] = {}
+    alive = peak = 0
+    for slot, (step, axes, drops) in enumerate(zip(plan.steps, plan.axes, plan.drops, strict=True)):
+        result = extra = 0
+        match step:
+            case View() | Number():
+                pass
+            case Contraction():
+                result = product(axes)
+                if len(step.operands) > 1:
+                    shapes = tuple(tuple(map(size, plan.axes[k])) for k in step.operands)
+                    extra = max(0, contractor(step.subscripts, shapes).entries - result)
+            case Elementwise() | Operation():
+                result = product(axes)
+                extra = max([result, *(product(plan.axes[k]) for k in step.arguments)]) * _TEMPORARIES
+            case Power() | Accumulation() | Arange():
+                result = product(axes)
+            case _:
+                assert_never(step)
+        alive += result
+        peak = max(peak, alive + extra)
+        held[slot] = result
+        for dropped in drops:
+            alive -= held.pop(dropped, 0)
+    return peak, product(plan.axes[plan.result])

@@ -1,0 +1,299 @@
+"""The steps of a plan, carried out on arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from types import ModuleType
+from typing import Any, assert_never
+
+import numpy as np
+from msgspec import Struct
+
+from tensorgrad_cli.algebra.expression import Dimension, Index
+from tensorgrad_cli.algebra.functions import FUNCTIONS
+from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.numeric.contract import contractor
+from tensorgrad_cli.numeric.environment import Environment
+from tensorgrad_cli.numeric.steps import (
+    BATCH,
+    Accumulation,
+    Arange,
+    Contraction,
+    Elementwise,
+    Layout,
+    Number,
+    Operation,
+    Plan,
+    Power,
+    View,
+)
+
+__all__ = ["Run", "run"]
+
+Array = Any
+
+
+class Run(Struct, frozen=True, eq=False):
+    """What a plan runs on: the arrays by name, the rest of the environment, the array namespace."""
+
+    arrays: Mapping[str, Array]
+    environment: Environment
+    xp: ModuleType
+
+    def itemsize(self, names: Sequence[str]) -> int:
+        """The size of an entry of what is computed from these names."""
+        return max([self.arrays[name].itemsize for name in names], default=8)
+
+    def size(self, dimension: Dimension) -> int:
+        """The size of a dimension."""
+        return dimension.size(self.environment.sizes)
+
+    def number(self, value: Fraction, names: Sequence[str]) -> Any:
+        """A number as a Python float, or as a long double where those are computed with."""
+        if any(self.arrays[name].dtype.char in "gG" for name in names):
+            return np.longdouble(str(value.numerator)) / np.longdouble(str(value.denominator))
+        return _float(value)
+
+
+def _float(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
+    """The result with the plan's order of axes, and the slots that were kept."""
+    slots: list[Array] = []
+    for step, drops in zip(plan.steps, plan.drops, strict=True):
+        match step:
+            case View():
+                value = _viewed(step, slots, work)
+            case Contraction():
+                value = _contracted(step, slots, work, plan)
+            case Elementwise():
+                value = _applied(step, slots, work)
+            case Power():
+                value = _power(slots[step.base], step.exponent, work, plan)
+            case Accumulation():
+                value = _accumulated(step, slots, work, batch)
+            case Number():
+                value = _pi(work, plan) if step.value is None else work.number(step.value, plan.names)
+            case Arange():
+                value = np.arange(work.size(step.dimension), dtype=np.float64)
+            case Operation():
+                value = _operated(step, slots, work)
+            case _:
+                assert_never(step)
+        slots.append(value)
+        for slot in drops:
+            slots[slot] = None
+    result = _laid(np.asarray(slots[plan.result]), plan.layout)
+    if plan.missing:
+        result = np.broadcast_to(result, _shape(plan.order, work, batch))
+    return result, slots
+
+
+def _shape(axes: Sequence[Index], work: Run, batch: int) -> tuple[int, ...]:
+    return tuple([batch if index is BATCH else work.size(index.dimension) for index in axes])
+
+
+def _laid(array: Array, how: Layout | None) -> Array:
+    if how is None:
+        return array
+    if how.permutation is not None:
+        array = array.transpose(how.permutation)
+    return array if how.selection is None else array[how.selection]
+
+
+def _pi(work: Run, plan: Plan) -> Any:
+    if any(work.arrays[name].dtype.char in "gG" for name in plan.names):
+        return np.arccos(np.longdouble(-1))
+    return math.pi
+
+
+# --- entries --------------------------------------------------------------------------------------
+
+
+def _viewed(step: View, slots: Sequence[Array], work: Run) -> Array:
+    source = work.arrays[step.source] if isinstance(step.source, str) else slots[step.source]
+    if source.dtype.kind in "biu":
+        source = source.astype(np.float64)
+    if step.fixed:
+        source = _at(source, step.fixed)
+    return source if step.diagonal is None else np.einsum(step.diagonal, source)
+
+
+def _at(source: Array, fixed: Sequence[tuple[int, int]]) -> Array:
+    """The part at whole-number positions, a view; a read outside is zero."""
+    if any(not 0 <= place < source.shape[axis] for axis, place in fixed):
+        axes = [axis for axis, _ in fixed]
+        kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
+        return np.zeros(kept, dtype=source.dtype)
+    selection: list[Any] = [slice(None)] * source.ndim
+    for axis, place in fixed:
+        selection[axis] = place
+    return source[(*selection, ...)]  # the ellipsis makes it a view, scalars too
+
+
+# --- products and sums ----------------------------------------------------------------------------
+
+
+def _contracted(step: Contraction, slots: Sequence[Array], work: Run, plan: Plan) -> Array:
+    scale = _scale(step, slots, work, plan) if step.scaled else None
+    if not step.operands:
+        return 1.0 if scale is None else scale
+    operands = [slots[slot] for slot in step.operands]
+    made = contractor(step.subscripts, tuple([operand.shape for operand in operands]))
+    result = made.call(operands)
+    return result if scale is None else _scaled(result, scale, made.view)
+
+
+def _scale(step: Contraction, slots: Sequence[Array], work: Run, plan: Plan) -> Any:
+    scale = work.number(step.coefficient, plan.names)
+    for slot in step.scalars:
+        scale = scale * slots[slot]
+    for dimension in step.sizes:
+        scale = scale * work.size(dimension)
+    inside = all(0 <= place < work.size(dimension) for dimension, place in step.within)
+    return scale if inside else 0.0
+
+
+def _scaled(array: Array, scale: Any, shared: bool) -> Array:
+    if isinstance(scale, int | float) and isinstance(array, np.ndarray) and not shared:
+        return np.multiply(array, scale, out=array)
+    return array * scale
+
+
+def _accumulated(step: Accumulation, slots: Sequence[Array], work: Run, batch: int) -> Array:
+    terms = step.terms
+    plain = [term for term in terms if not term.placed]
+    total: Any = None
+    for term in plain:
+        value = _laid(slots[term.slot], term.layout)
+        if total is None:
+            total = np.negative(value) if term.negative else value
+        elif term.negative:
+            total = total - value
+        else:
+            total = total + value
+    if len(plain) == len(terms):
+        return total
+    shape = _shape(step.axes, work, batch)
+    dtype = np.result_type(*[slots[term.slot] for term in terms])
+    whole = np.zeros(shape, dtype)
+    if total is not None:
+        whole[...] = total
+    for term in terms[len(plain) :]:
+        _place(whole, term.fixed, term.diagonal, _laid(slots[term.slot], term.layout), term.negative)
+    return whole
+
+
+def _place(
+    whole: Array, fixed: Sequence[tuple[int, int]], diagonal: str | None, value: Array, negative: bool
+) -> None:
+    """Add to the part of the result at fixed positions and on a diagonal, through a strided view."""
+    if any(not 0 <= place < whole.shape[axis] for axis, place in fixed):
+        return
+    part = _at(whole, fixed) if fixed else whole
+    if diagonal is not None:
+        part = np.einsum(diagonal, part)
+    if negative:
+        part -= value
+    else:
+        part += value
+
+
+# --- functions ------------------------------------------------------------------------------------
+
+
+def _real(array: Array) -> Array:
+    return array.real if isinstance(array, np.ndarray | np.generic) else array
+
+
+def _applied(step: Elementwise, slots: Sequence[Array], work: Run) -> Array:
+    arguments = [_laid(slots[slot], how) for slot, how in zip(step.arguments, step.layouts, strict=True)]
+    if all(isinstance(argument, float) for argument in arguments):
+        arguments = [np.float64(argument) for argument in arguments]
+    name = step.function
+    match name:
+        case "pow":
+            return work.xp.power(*arguments)
+        case "<" | "<=" | "=" | "!=":
+            left, right = map(_real, arguments)
+            return _compared(name, left, right)
+    row = FUNCTIONS.get(name)
+    if row is not None:
+        return row.numeric(work.xp, *arguments)
+    value = work.environment.functions[name](step.order, *arguments)
+    if isinstance(value, np.ndarray | np.generic):
+        return value
+    return np.broadcast_to(value, np.broadcast_shapes(*(np.shape(a) for a in arguments)))
+
+
+def _compared(sign: str, left: Array, right: Array) -> Array:
+    compare = {"<": np.less, "<=": np.less_equal, "=": np.equal, "!=": np.not_equal}[sign]
+    dtype = np.result_type(left, right)
+    return compare(left, right).astype(dtype if dtype.kind == "f" else np.float64)
+
+
+def _power(base: Array, exponent: Fraction, work: Run, plan: Plan) -> Array:
+    if isinstance(base, float):
+        base = np.float64(base)  # Python's own numbers raise where NumPy gives inf
+    if exponent == Fraction(1, 2):
+        return np.sqrt(base)
+    if exponent == Fraction(-1, 2):
+        return 1 / np.sqrt(base)
+    if exponent.denominator != 1 or not 1 <= abs(exponent) <= 4:
+        return np.power(base, work.number(exponent, plan.names))
+    result = base
+    for _ in range(abs(int(exponent)) - 1):  # faster than NumPy's power, and no less exact
+        result = result * base
+    return result if exponent > 0 else 1 / result
+
+
+def _operated(step: Operation, slots: Sequence[Array], work: Run) -> Array:
+    row = OPERATIONS[step.operation]
+    arguments = []
+    lengths: tuple[int, ...] = ()
+    for slot, how, bound in zip(step.arguments, step.layouts, step.bound, strict=True):
+        array = np.asarray(_laid(slots[slot], how))
+        lengths = tuple([work.size(dimension) for dimension, _ in bound])
+        outer = array.shape[: array.ndim - len(lengths)]
+        if any(repeated for _, repeated in bound):
+            array = np.broadcast_to(array, (*outer, *lengths))
+        if step.flat:
+            array = array.reshape((*outer, math.prod(lengths)))
+        arguments.append(array)
+    if len(arguments) > 1:
+        arguments = _same_outer(arguments, [len(bound) for bound in step.bound])
+    parameters = {name: _parameter(value) for name, value in step.parameters}
+    value = _called(getattr(row, step.method), work.xp, arguments, parameters)
+    if step.flat and row.output:
+        value = value.reshape((*value.shape[:-1], *lengths))
+    return value
+
+
+def _called(
+    method: Callable[..., Any], xp: ModuleType, arguments: list[Array], parameters: Mapping[str, int | float]
+) -> Array:
+    try:
+        return np.asarray(method(xp, *arguments, **parameters))
+    except np.linalg.LinAlgError:
+        # One singular matrix stops NumPy for a whole stack: take them one by one.
+        (stack,) = arguments
+        if stack.ndim == 2:
+            return np.full_like(stack, np.nan)
+        return np.stack([_called(method, xp, [matrix], parameters) for matrix in stack])
+
+
+def _parameter(value: Fraction) -> int | float:
+    return int(value) if value.denominator == 1 else float(value)
+
+
+def _same_outer(arguments: list[Array], counts: Sequence[int]) -> list[Array]:
+    pairs = list(zip(arguments, counts, strict=True))
+    outer = np.broadcast_shapes(*(a.shape[: a.ndim - count] for a, count in pairs))
+    return [np.broadcast_to(a, (*outer, *a.shape[a.ndim - count :])) for a, count in pairs]

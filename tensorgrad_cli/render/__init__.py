@@ -1,0 +1,1 @@
+"""An equation in a notation: one module per format, named as the format."""

@@ -1,0 +1,104 @@
+"""The einsum subscripts of an expression, for people to read: `ip,jq->ijpq`, one for each summand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tensorgrad_cli.algebra.expression import (
+    Add,
+    Const,
+    Delta,
+    Expression,
+    Index,
+    Op,
+    Position,
+    Product,
+    Ref,
+    Sum,
+    fresh,
+    freshened,
+    position_indices,
+    subexpressions,
+    substitute,
+)
+
+__all__ = ["einsum_subscripts"]
+
+_LETTERS = "ijklmnpqrstuvwxyzabcdefghoABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def einsum_subscripts(expression: Expression, order: Sequence[Index]) -> tuple[str, ...]:
+    """For each summand its operands and the result: entries and deltas by their positions, functions,
+    powers, operations and parentheses by their free indices; numbers have no operand.
+
+    Letters are the indices' names where those are single letters and not taken. An index of `order` that a
+    summand lacks is not in its result: along it the summand is repeated.
+    """
+    terms = expression.terms if isinstance(expression, Add) else (expression,)
+    return tuple(_subscripts(term, order) for term in terms)
+
+
+def _subscripts(term: Expression, order: Sequence[Index]) -> str:
+    used = set(term.free)
+    factors = list(_factors(term, used))
+    letters: dict[Index, str] = {}
+    operands = [_operand(factor) for factor in factors]
+    carried = {index for operand in operands for index in operand}
+    for index in [*order, *(index for operand in operands for index in operand)]:
+        if index not in letters:
+            letters[index] = _letter(index, letters.values())
+    inputs = ",".join("".join(letters[index] for index in operand) for operand in operands)
+    out = "".join(letters[index] for index in order if index in carried)
+    return f"{inputs}->{out}"
+
+
+def _letter(index: Index, taken: Iterable[str]) -> str:
+    used = set(taken)
+    if len(index.name) == 1 and index.name not in used:
+        return index.name
+    # Beyond 52 there is no einsum to show; the name itself says at least what is meant.
+    return next((letter for letter in _LETTERS if letter not in used), index.name)
+
+
+def _factors(expression: Expression, used: set[Index]) -> Iterable[Expression]:
+    """The operands of a product, its sums' bodies included; bound indices are renamed where one is taken."""
+    match expression:
+        case Const():
+            return
+        case Product(factors):
+            for factor in factors:
+                yield from _factors(factor, used)
+        case Sum(indices, body):
+            if not used.isdisjoint(indices):
+                renamed = {index: fresh(index) for index in indices}
+                indices, body = tuple(renamed.values()), substitute(freshened(body), renamed)
+            used.update(indices)
+            yield from _factors(body, used)
+        case _:
+            yield expression
+
+
+def _operand(factor: Expression) -> tuple[Index, ...]:
+    """The indices of an operand: all of an entry's, the free ones of others as they are met."""
+    if isinstance(factor, Ref | Delta):
+        return tuple(_met(factor))
+    met = dict.fromkeys(index for part in subexpressions(factor) for index in _met(part))
+    return tuple(index for index in met if index in factor.free)
+
+
+def _met(part: Expression) -> Iterable[Index]:
+    positions: Sequence[Position] = ()
+    match part:
+        case Ref(_, indices):
+            positions = indices
+        case Delta(left, right):
+            positions = (left, right)
+        case Op():
+            positions = part.out
+        case _:
+            pass
+    for position in positions:
+        if isinstance(position, Index):
+            yield position
+        else:
+            yield from sorted(position_indices((position,)))

@@ -1,0 +1,96 @@
+"""What names a printed formula may use: spellings, what a derivative's name stands for, names of indices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct
+
+from tensorgrad_cli.algebra.expression import (
+    Affine,
+    Derivative,
+    Equation,
+    Gather,
+    Index,
+    Position,
+)
+
+__all__ = ["Naming", "free_names", "named", "position", "positions"]
+
+_LETTERS = "ijklmnpqrstuvabcdegh"
+
+
+class Naming(Struct, frozen=True):
+    """How the names of an expression are printed.
+
+    `spellings` has the reader's spelling of each canonical name; `ranks` the number of indices of each
+    tensor, step, definition and derivative; `derivatives` what the name of a derivative stands for;
+    `definitions` the expressions that stand under a ∂. `taken` are words of ours that a declared name hides.
+    """
+
+    spellings: Mapping[str, str] = {}
+    ranks: Mapping[str, int] = {}
+    derivatives: Mapping[str, Derivative] = {}
+    definitions: Mapping[str, Equation] = {}
+    taken: frozenset[str] = frozenset()
+
+    def spelling(self, name: str) -> str:
+        """The name as the reader wrote it."""
+        return self.spellings.get(name, name)
+
+
+Names = Mapping[Index, str]
+
+
+def free_names(indices: Iterable[Index]) -> dict[Index, str]:
+    """A name for each free index: its own, or another where two have the same."""
+    names: dict[Index, str] = {}
+    for index in sorted(indices, key=lambda i: (i.serial, i.name, i.dimension)):
+        names[index] = _free(index.name, names.values())
+    return names
+
+
+def named(indices: Iterable[Index], names: Names) -> dict[Index, str]:
+    """The names with those of newly bound indices added, unlike any that is in use."""
+    out = dict(names)
+    for index in indices:
+        out[index] = _free(index.name, out.values())
+    return out
+
+
+def _free(name: str, used: Iterable[str]) -> str:
+    taken = set(used)
+    return name if name not in taken else next(c for c in _candidates() if c not in taken)
+
+
+def _candidates() -> Iterator[str]:
+    yield from _LETTERS
+    number = 1
+    while True:
+        yield from (f"{letter}{number}" for letter in _LETTERS)
+        number += 1
+
+
+def position(place: Position, names: Names, naming: Naming) -> str:
+    """A position as text: `i`, `0`, `2i+k-1`, `t[i]`."""
+    match place:
+        case Index():
+            return names.get(place, place.name)
+        case int():
+            return str(place)
+        case Affine(terms, offset):
+            parts = []
+            for coefficient, index in terms:
+                sign = "-" if coefficient < 0 else "+" if parts else ""
+                number = "" if abs(coefficient) == 1 else str(abs(coefficient))
+                parts.append(f"{sign}{number}{names.get(index, index.name)}")
+            if offset:
+                parts.append(f"{offset:+d}")
+            return "".join(parts)
+        case Gather(tensor, inner):
+            return f"{naming.spelling(tensor)}[{positions(inner, names, naming)}]"
+
+
+def positions(places: Iterable[Position], names: Names, naming: Naming) -> str:
+    """Positions with commas."""
+    return ",".join(position(place, names, naming) for place in places)

@@ -1,0 +1,30 @@
+"""Formulas in Unicode, as a reader writes them: `∂z[i,j]/∂w[p,q] = x[i,p] δ[j,q]`."""
+
+from __future__ import annotations
+
+from tensorgrad_cli.algebra.expression import Equation, Expression
+from tensorgrad_cli.render.linear import Glyphs, Linear
+from tensorgrad_cli.render.naming import Naming
+
+__all__ = ["GLYPHS", "equation", "expression"]
+
+GLYPHS = Glyphs(
+    sum="Σ",
+    partial="∂",
+    delta="δ",
+    pi="π",
+    superscripts=True,
+    transpose="ᵀ",
+    hadamard="⊙",
+    ascii=False,
+)
+
+
+def equation(value: Equation, naming: Naming, *, implied: bool = True) -> str:
+    """An equation; with `implied` False every Σ is written out."""
+    return Linear(naming, GLYPHS, implied).equation(value)
+
+
+def expression(value: Expression, naming: Naming, *, implied: bool = True) -> str:
+    """An expression, its free indices by their own names."""
+    return Linear(naming, GLYPHS, implied).expression(value)

@@ -1,0 +1,190 @@
+"""Where text came from, and what is wrong with it: sources, spans and issues.
+
+Every message of the tool points at a place in a file. A formula that stands in a YAML scalar is a
+`Source` of its own whose characters map back, one by one, to the file it was read from, so that a
+caret stands right under quoted and folded text too.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from functools import cached_property
+
+__all__ = ["Issue", "Source", "Span"]
+
+
+class Source:
+    """A text with a name. Offsets count code points from 0, lines and columns from 1.
+
+    `parent` and `offsets` are given for a piece of a file: character k of `text` came from character
+    `offsets[k]` of the parent's text; `offsets` has one more entry, for the end.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        text: str,
+        parent: Source | None = None,
+        offsets: tuple[int, ...] | None = None,
+    ) -> None:
+        self.path = path
+        self.text = text
+        self.parent = parent
+        self.offsets = offsets
+
+    @cached_property
+    def line_starts(self) -> tuple[int, ...]:
+        """The offset at which each line begins."""
+        starts = [0]
+        starts += [k + 1 for k, character in enumerate(self.text) if character == "\n"]
+        return tuple(starts)
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """The line and the column of an offset, both from 1."""
+        line = bisect_right(self.line_starts, offset)
+        return line, offset - self.line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1, without its end."""
+        start = self.line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+
+    def span(self, start: int = 0, end: int | None = None) -> Span:
+        """The span from `start` to `end`, or all of the text."""
+        return Span(self, start, len(self.text) if end is None else end)
+
+
+class Span:
+    """The characters of a source from `start` up to, not including, `end`."""
+
+    __slots__ = ("end", "source", "start")
+
+    def __init__(self, source: Source, start: int, end: int) -> None:
+        self.source = source
+        self.start = start
+        self.end = end
+
+    @property
+    def text(self) -> str:
+        """The characters themselves."""
+        return self.source.text[self.start : self.end]
+
+    def to(self, other: Span) -> Span:
+        """The span from the beginning of this one to the end of another."""
+        return Span(self.source, self.start, max(self.end, other.end))
+
+    def root(self) -> Span:
+        """The same place in the file that the text was read from."""
+        span = self
+        while span.source.parent is not None and span.source.offsets is not None:
+            offsets = span.source.offsets
+            last = len(offsets) - 1
+            start = offsets[min(span.start, last)]
+            if span.end > span.start:
+                end = offsets[min(span.end, last) - 1] + 1
+            else:
+                end = start
+            span = Span(span.source.parent, start, max(start, end))
+        return span
+
+    @property
+    def line(self) -> int:
+        """The line in the file, from 1."""
+        root = self.root()
+        return root.source.position(root.start)[0]
+
+    @property
+    def column(self) -> int:
+        """The column in the file, in code points from 1."""
+        root = self.root()
+        return root.source.position(root.start)[1]
+
+    def __repr__(self) -> str:
+        return f"Span({self.start}, {self.end})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Span):
+            return NotImplemented
+        return (self.source, self.start, self.end) == (other.source, other.start, other.end)
+
+    def __hash__(self) -> int:
+        return hash((id(self.source), self.start, self.end))
+
+
+class Issue(Exception):
+    """Something wrong in a text: a code, where it is, what is wrong, and one help.
+
+    `others` are further places with a word each, shown as secondary carets (two shapes that do not meet).
+    """
+
+    def __init__(
+        self,
+        code: str,
+        span: Span | None,
+        message: str,
+        help: str | None = None,
+        others: tuple[tuple[Span, str], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.span = span
+        self.message = message
+        self.help = help
+        self.others = others
+
+    def __str__(self) -> str:
+        return self.message
+
+    def rendered(self, path: str = "") -> str:
+        """The issue as a document: headline, place, source line, caret, help. Plain text."""
+        out = [f"error[{self.code}]: {self.message}"]
+        if self.span is None:
+            if path:
+                out.append(f"  --> {path}")
+        else:
+            out += excerpt(self.span, self.others)
+        if self.help:
+            out.append(f"help: {self.help}")
+        return "\n".join(out)
+
+
+def excerpt(span: Span, others: tuple[tuple[Span, str], ...] = ()) -> list[str]:
+    """The place, the line of the file and a caret under it, as lines of text."""
+    root = span.root()
+    line, column = root.source.position(root.start)
+    gutter = " " * len(str(line))
+    out = [f"{gutter} --> {root.source.path}:{line}:{column}", f"{gutter}  |"]
+    out.append(f"{line}  | {_expanded(root.source.line(line))}")
+    out.append(f"{gutter}  | {_carets(root)}")
+    for other, label in others:
+        place = other.root()
+        if place.source is root.source and place.source.position(place.start)[0] == line:
+            out.append(f"{gutter}  | {_carets(place)} {label}")
+        else:
+            number = place.source.position(place.start)[0]
+            out.append(f"{gutter}  = line {number}: {label}")
+    return out
+
+
+def _carets(root: Span) -> str:
+    line, column = root.source.position(root.start)
+    text = root.source.line(line)
+    before = text[: column - 1]
+    under = text[column - 1 : column - 1 + max(root.end - root.start, 1)]
+    return " " * cells(_expanded(before)) + "^" * max(cells(_expanded(under)), 1)
+
+
+def _expanded(text: str) -> str:
+    return text.replace("\t", "    ")
+
+
+def cells(text: str) -> int:
+    """How many terminal cells a text takes: combining marks none, wide characters two."""
+    total = 0
+    for character in text:
+        if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+            continue
+        total += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return total

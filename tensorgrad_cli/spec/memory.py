@@ -1,0 +1,64 @@
+"""Whether the declared sizes fit in memory, reckoned before anything is allocated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from tensorgrad_cli.algebra.expression import Dimension
+from tensorgrad_cli.source import Issue, Span
+
+__all__ = ["too_large"]
+
+_BYTES = 8
+_LEAST = 2  # what is not given is drawn, and is at least this
+
+
+def too_large(
+    shapes: Mapping[str, tuple[Dimension, ...]],
+    spans: Mapping[str, Span],
+    sizes: Mapping[str, int],
+    budget: int,
+    spellings: Mapping[str, str],
+) -> Issue | None:
+    """An issue at the largest tensor or step, where all of them together take more than the budget."""
+    entries = {name: _entries(shape, sizes) for name, shape in shapes.items()}
+    total = sum(entries.values()) * _BYTES
+    if total <= budget:
+        return None
+    name = max(entries, key=lambda key: entries[key])
+    spelling = spellings.get(name, name)
+    factors = " × ".join(_factor(dimension, sizes, spellings) for dimension in shapes[name])
+    message = (
+        f"`{spelling}` alone has {factors} = {_count(entries[name])} entries; all tensors and steps take "
+        f"{_amount(total)}, and `check: max_memory` is {_amount(budget)}"
+    )
+    return Issue(
+        "too-large", spans.get(name), message, "derivatives are the same at small sizes: choose some"
+    )
+
+
+def _entries(shape: tuple[Dimension, ...], sizes: Mapping[str, int]) -> int:
+    filled = {name: sizes.get(name, _LEAST) for dimension in shape for name in dimension.names}
+    return math.prod(max(dimension.size(filled), 0) for dimension in shape)
+
+
+def _factor(dimension: Dimension, sizes: Mapping[str, int], spellings: Mapping[str, str]) -> str:
+    if dimension.fixed is not None:
+        return _count(dimension.fixed)
+    known = all(name in sizes for name in dimension.names)
+    return _count(dimension.size(sizes)) if known else spellings.get(dimension.name, dimension.name)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else f"about 10^{len(str(number)) - 1}"
+
+
+def _amount(size: int) -> str:
+    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            number = size / factor if size < 10**300 else 10.0**288
+            return (
+                f"{number:.3g} {unit}" if number < 1000 else f"about 10^{len(str(size // factor)) - 1} {unit}"
+            )
+    return f"{size} bytes"

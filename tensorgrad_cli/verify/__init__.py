@@ -1,0 +1,1 @@
+"""A spec to verdicts: checks, decisions, diagnoses."""

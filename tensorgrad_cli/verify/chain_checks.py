@@ -1,0 +1,121 @@
+"""The checks that a chain brings with it: each derivative of ours against finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorgrad_cli.algebra.expression import Equation
+from tensorgrad_cli.render import matrix, text
+from tensorgrad_cli.render.naming import Naming
+from tensorgrad_cli.verify.chain_formulas import ChainCheck, displayed, gradient_chain, pullback_of
+from tensorgrad_cli.verify.formulas import formula
+from tensorgrad_cli.verify.verdict import Counterexample, Error, Result
+from tensorgrad_cli.verify.workbench import Certificate, Workbench
+
+__all__ = ["check_derivative", "error_of"]
+
+
+def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
+    """A derivative of ours against finite differences, with its formulas."""
+    derivative = check.derivative
+    equation, shown = displayed(bench, check)
+    certificate = bench.certificate(derivative.name)
+    assert certificate is not None
+    verdict, reason = _verdict(certificate)
+    naming = bench.naming(extra=(shown,))
+    sizes = bench.points[0].sizes
+    step = next((s for s in bench.spec.chain if s.name == derivative.numerator), None)
+    here = step if check.kind == "step" else None
+    span = here.source.span() if here is not None else None
+    return Result(
+        id=check.id,
+        kind=check.kind,
+        verdict=verdict,
+        passed=verdict == "verified",
+        reason=reason,
+        line=span.line if span else None,
+        column=span.column if span else None,
+        source=here.source.text if here is not None else "",
+        reading=text.equation(equation, naming, implied=False),
+        of=bench.scope.spelling(derivative.numerator),
+        wrt=tuple(bench.scope.spelling(name) for name in derivative.denominators),
+        rank=len(equation.indices),
+        shape=tuple(index.dimension.size(sizes) for index in equation.indices),
+        formula=formula(equation, naming),
+        error=error_of(certificate),
+        counterexample=_counterexample(bench, equation, certificate) if reason == "internal" else None,
+        message="finite differences contradict our own derivative: a bug of ours"
+        if reason == "internal"
+        else "",
+        details=tuple(_details(bench, check, certificate, naming)),
+    )
+
+
+def _verdict(certificate: Certificate) -> tuple[str, str | None]:
+    comparison = certificate.comparison
+    if comparison.verdict == "equal":
+        return "verified", None
+    if comparison.verdict == "different":
+        return "inconclusive", "internal"
+    return "inconclusive", comparison.reason
+
+
+def error_of(certificate: Certificate) -> Error:
+    """The numbers of a certificate as the report has them."""
+    c = certificate.comparison
+    return Error(
+        max_abs=c.max_abs,
+        max_rel=c.max_rel,
+        bar=c.bar,
+        resolution=c.resolution,
+        evaluations=certificate.evaluations,
+        method=certificate.method,
+        mode=certificate.mode,
+        missed=certificate.missed,
+    )
+
+
+def _details(
+    bench: Workbench, check: ChainCheck, certificate: Certificate, naming: Naming
+) -> Iterator[tuple[str, str]]:
+    if check.kind == "step":
+        equation = pullback_of(bench, check)
+        yield "pullback", text.equation(equation, naming)
+        written = matrix.equation(equation, naming)
+        if written is not None:
+            yield "matrix", written
+    elif check.kind == "gradient":
+        for equation in gradient_chain(bench, check):
+            yield "through", text.equation(equation, naming)
+    if certificate.comparison.reason == "kink" and certificate.differences is not None:
+        yield "kink", _kink(bench, check, certificate)
+
+
+def _kink(bench: Workbench, check: ChainCheck, certificate: Certificate) -> str:
+    differences = certificate.differences
+    assert differences is not None
+    line = int(differences.kinks.argmax())
+    by = check.derivative.denominators[-1]
+    shape = [d.size(bench.points[0].sizes) for d in bench.calculus.shapes[by]]
+    place, rest = [], line
+    for size in reversed(shape):
+        place.append(rest % size)
+        rest //= size
+    entry = ",".join(str(k) for k in reversed(place))
+    said = f"{bench.scope.spelling(by)}[{entry}] lies on a kink"
+    if differences.slopes is not None:
+        left, right = (float(side.flat[0]) for side in differences.slopes[:, line])
+        said += f": slope {left:.4g} to its left, {right:.4g} to its right"
+    return said
+
+
+def _counterexample(bench: Workbench, equation: Equation, certificate: Certificate) -> Counterexample:
+    c = certificate.comparison
+    return Counterexample(
+        at={index.name: int(k) for index, k in zip(equation.indices, c.worst, strict=True)},
+        claim=c.claim,
+        derivative=c.truth,
+        ratio=c.claim / c.truth if c.truth else None,
+        dims=bench.dims,
+        seed=bench.seed,
+    )

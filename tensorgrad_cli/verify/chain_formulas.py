@@ -1,0 +1,132 @@
+"""The derivatives that a chain brings with it, as formulas: each step's, the gradient, the Hessian.
+
+This module imports no NumPy: `show` prints formulas and evaluates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from tensorgrad_cli.algebra.expression import (
+    Derivative,
+    Equation,
+    Expression,
+    Ref,
+    freshened,
+    mapped,
+    references,
+    subexpressions,
+    substitute,
+)
+from tensorgrad_cli.algebra.library import derivative_name
+from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
+from tensorgrad_cli.calculus.chain import jacobian, pullback
+from tensorgrad_cli.verify.formulas import bar
+from tensorgrad_cli.verify.ground import Ground
+
+__all__ = ["ChainCheck", "chain_checks", "displayed", "gradient_chain", "pullback_of"]
+
+# A total derivative of more nodes than this is given as a chain of cotangents only.
+SHORT = 40
+
+
+class ChainCheck(Struct, frozen=True):
+    """One derivative to print and to check: `kind` is 'step', 'gradient' or 'hessian'."""
+
+    id: str
+    kind: str
+    derivative: Derivative
+
+
+def chain_checks(ground: Ground) -> Iterator[ChainCheck]:
+    """The derivatives of a chain in the order of the report: steps, then gradients, then Hessians."""
+    spec, spell = ground.spec, ground.scope.spelling
+    for step in spec.chain:
+        for name in read_by(ground, step.name):
+            own = Derivative(derivative_name(step.name, (name,), True), step.name, (name,), True)
+            yield ChainCheck(f"step:{spell(step.name)}/{spell(name)}", "step", own)
+    if spec.loss is None:
+        return
+    for name in spec.wrt:
+        if ground.reached(spec.loss, name):
+            total = Derivative(derivative_name(spec.loss, (name,)), spec.loss, (name,))
+            yield ChainCheck(f"gradient:{spell(name)}", "gradient", total)
+    for first, second in spec.hessian:
+        pair = (first, second)
+        yield ChainCheck(
+            f"hessian:{spell(first)},{spell(second)}",
+            "hessian",
+            Derivative(derivative_name(spec.loss, pair), spec.loss, pair),
+        )
+
+
+def read_by(ground: Ground, step: str) -> tuple[str, ...]:
+    """The tensors and steps that a step's equation reads, in order; integer tensors are no variables."""
+    found: dict[str, None] = {}
+    for part in subexpressions(ground.calculus.equations[step].expression):
+        if isinstance(part, Ref) and part.tensor in ground.calculus.shapes:
+            found.setdefault(part.tensor)
+    tensors = ground.spec.tensors
+    return tuple(
+        name
+        for name in found
+        if name[0] not in "∂‹" and not (name in tensors and tensors[name].values == "integers")
+    )
+
+
+def displayed(ground: Ground, check: ChainCheck) -> tuple[Equation, Derivative]:
+    """The equation to print, and what its name stands for: a step's own derivative is written ∂ where no
+    other path leads from the tensor to the step, else ∂⁺; a gradient in one formula where it stays short."""
+    derivative = check.derivative
+    ground.calculus.extend((), (derivative,))
+    ground.calculus.resolve(derivative.name)
+    if check.kind != "step":
+        equation = ground.calculus.equations[derivative.name]
+        return one_formula(ground, equation) or equation, derivative
+    (by,) = derivative.denominators
+    step = ground.calculus.equations[derivative.numerator]
+    shape = ground.calculus.shapes[by]
+    equation = jacobian(step, by, shape, tuple(ground.calculus.steps))
+    inner = references(step.expression) - {by}
+    indirect = any(name in ground.calculus.equations and ground.reached(name, by) for name in inner)
+    return equation, Derivative(equation.tensor, derivative.numerator, (by,), own=indirect)
+
+
+def one_formula(ground: Ground, equation: Equation) -> Equation | None:
+    """The equation with the derivatives in it written out, where it stays short."""
+    budget = [4 * SHORT]
+
+    def out(part: Expression) -> Expression:
+        if budget[0] < 0:
+            return part
+        if isinstance(part, Ref) and part.tensor in ground.calculus.asked:
+            inner = ground.calculus.equations[part.tensor]
+            body = freshened(inner.expression)
+            budget[0] -= _nodes(body)
+            return out(substitute(body, dict(zip(inner.indices, part.indices, strict=True))))
+        return mapped(part, out)
+
+    whole = simplified(out(equation.expression))
+    if budget[0] < 0 or _nodes(whole) > SHORT:
+        return None
+    return Equation(equation.tensor, equation.indices, reuse_steps(whole, tuple(ground.calculus.steps)))
+
+
+def _nodes(expression: Expression) -> int:
+    return sum(1 for _ in subexpressions(expression))
+
+
+def gradient_chain(ground: Ground, check: ChainCheck) -> tuple[Equation, ...]:
+    """The equations of the cotangents that a total derivative is made of, the last one its own."""
+    closure = ground.calculus.closure((check.derivative.name,))
+    return tuple(e for e in closure if e.tensor in ground.calculus.asked)
+
+
+def pullback_of(ground: Ground, check: ChainCheck) -> Equation:
+    """The cotangent of a tensor from that of the step that reads it."""
+    (by,) = check.derivative.denominators
+    step = ground.calculus.equations[check.derivative.numerator]
+    bars = {step.tensor: bar(step.tensor), by: bar(by)}
+    return pullback(step, by, ground.calculus.shapes[by], tuple(ground.calculus.steps), bars)

@@ -1,0 +1,142 @@
+"""What was judged of an equation, as a result of the report: reading, numbers, counterexample, diagnosis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tensorgrad_cli.algebra.expression import Expression
+from tensorgrad_cli.render.naming import Naming
+from tensorgrad_cli.verify.claims import Judged
+from tensorgrad_cli.verify.decide import Answer
+from tensorgrad_cli.verify.diagnose import diagnose
+from tensorgrad_cli.verify.formulas import reading as written
+from tensorgrad_cli.verify.formulas import shown
+from tensorgrad_cli.verify.verdict import Counterexample, Diagnosis, Error, Result
+from tensorgrad_cli.verify.workbench import Workbench
+
+__all__ = ["claim_result", "meets"]
+
+
+def meets(expect: str | None, verdict: str) -> bool:
+    """Whether a verdict is what a check expects; None expects nothing."""
+    if expect is None:
+        return True
+    if expect == "holds":
+        return verdict in ("proved", "verified")
+    return verdict == expect
+
+
+def claim_result(
+    bench: Workbench,
+    id_: str,
+    kind: str,
+    judged: Judged,
+    expect: str | None,
+    note: str | None,
+    *,
+    follows: bool | None = None,
+    diagnosed: bool = True,
+) -> Result:
+    """The result of a claim or of a line of a derivation."""
+    verdict = judged.verdict
+    span = judged.source.span()
+    placed = judged.source.parent is not None
+    reading, answer = judged.reading, judged.answer
+    naming = bench.naming(reading.definitions if reading is not None else ())
+    diagnosis = None
+    if diagnosed and verdict in ("refuted", "ill-formed"):
+        diagnosis = diagnose(bench, judged)
+    different = answer is not None and verdict == "refuted" and judged.layout is None
+    return Result(
+        id=id_,
+        kind=kind,
+        verdict=verdict,
+        expect=expect,
+        passed=meets(expect, verdict),
+        reason=answer.reason if answer is not None else None,
+        line=span.line if placed else None,
+        column=span.column if placed else None,
+        source=judged.source.text,
+        reading=_reading(judged, naming),
+        remarks=(*(reading.remarks if reading is not None else ()), *_remarks(judged)),
+        domain=_domain(answer, naming),
+        rank=len(reading.free) if reading is not None else None,
+        shape=_shape(bench, judged),
+        proof=answer.proof if answer is not None and judged.layout is None else None,
+        error=_error(answer) if judged.layout is None else None,
+        follows=follows,
+        diagnosis=diagnosis,
+        counterexample=_counterexample(bench, judged) if different else None,
+        note=note,
+        message=_message(judged, diagnosis),
+    )
+
+
+def _reading(judged: Judged, naming: Naming) -> str:
+    if judged.reading is None:
+        return ""
+    return written(judged.reading.left.expression, judged.reading.right.expression, naming)
+
+
+def _remarks(judged: Judged) -> tuple[str, ...]:
+    if judged.layout is not None:
+        return ("equal up to layout",)
+    return judged.answer.remarks if judged.answer is not None else ()
+
+
+def _domain(answer: Answer | None, naming: Naming) -> str | None:
+    if answer is None or not answer.domain:
+        return None
+    return "where " + " and ".join(f"{_condition(e, naming)}" for e in answer.domain)
+
+
+def _condition(expression: Expression, naming: Naming) -> str:
+    return f"{shown(expression, naming)} > 0"
+
+
+def _shape(bench: Workbench, judged: Judged) -> tuple[int, ...] | None:
+    if judged.reading is None or judged.answer is None:
+        return None
+    sizes = bench.points[0].sizes
+    return tuple(index.dimension.size(sizes) for index in judged.reading.free)
+
+
+def _error(answer: Answer | None) -> Error | None:
+    if answer is None or answer.comparison is None:
+        return None
+    c = answer.comparison
+    return Error(c.max_abs, c.max_rel, c.bar, c.resolution, 0, "evaluation", "full")
+
+
+def _counterexample(bench: Workbench, judged: Judged) -> Counterexample | None:
+    answer, reading = judged.answer, judged.reading
+    if answer is None or reading is None or answer.comparison is None or answer.point is None:
+        return None
+    c = answer.comparison
+    if c.verdict != "different":
+        return None
+    names = [index.name for index in reading.free]
+    at = {name: int(k) for name, k in zip(names, c.worst, strict=True)}
+    ratio = c.claim / c.truth if c.truth and np.isfinite(c.claim / c.truth) else None
+    sizes = {name: answer.point.sizes[name] for name in sorted(answer.point.sizes)}
+    return Counterexample(at, c.claim, c.truth, ratio, sizes, bench.seed, _picture(c.wrong))
+
+
+def _picture(wrong: object) -> tuple[str, ...]:
+    """Which entries of a vector or matrix disagree, one character each, a line a row."""
+    if not isinstance(wrong, np.ndarray) or wrong.ndim not in (1, 2) or wrong.size > 400:
+        return ()
+    rows = wrong if wrong.ndim == 2 else wrong[None]
+    return tuple("".join("x" if entry else "." for entry in row) for row in rows)
+
+
+def _message(judged: Judged, diagnosis: Diagnosis | None) -> str:
+    if judged.layout is not None:
+        return "equal up to layout: the sides differ in the order of their axes alone"
+    if judged.issue is not None:
+        return judged.issue.rendered()
+    if judged.answer is not None and judged.answer.internal:
+        return judged.answer.internal
+    if judged.answer is not None and judged.answer.exactly_different:
+        return "different in exact arithmetic"
+    return diagnosis.message if diagnosis is not None else ""

@@ -1,0 +1,232 @@
+"""Claims and derivations: what somebody wrote, read, decided, and put into results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import permutations
+
+from msgspec import Struct
+
+from tensorgrad_cli.algebra.elaborate import (
+    Elaborated,
+    Side,
+    elaborate_equation,
+    elaborate_expression,
+    elaborate_step,
+)
+from tensorgrad_cli.algebra.expression import (
+    Chain,
+    Equation,
+    Index,
+    substitute,
+)
+from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.notation.parse import parse_equation, parse_expression
+from tensorgrad_cli.source import Issue, Source
+from tensorgrad_cli.spec.model import Claim
+from tensorgrad_cli.verify.decide import Answer, Question, answer
+from tensorgrad_cli.verify.workbench import Workbench
+
+__all__ = ["Judged", "Reading", "judge", "read_claim", "read_line", "read_start"]
+
+
+class Reading(Struct, frozen=True):
+    """An equation as read: its sides, how it reads, and the axes of each side where they do not meet."""
+
+    source: Source
+    left: Side
+    right: Side
+    free: tuple[Index, ...]
+    definitions: Chain
+    remarks: tuple[str, ...]
+    mismatch: Issue | None = None
+    at: Chain = ()
+
+    @property
+    def question(self) -> Question:
+        """The equation as a question to decide."""
+        return Question(self.left.expression, self.right.expression, self.free, self.at)
+
+
+class Judged(Struct, frozen=True):
+    """A reading with its answer; an issue where it has no meaning. `layout` says that the sides are equal
+    with their axes in another order: the order of the right side's axes that makes them so."""
+
+    source: Source
+    reading: Reading | None
+    answer: Answer | None
+    issue: Issue | None = None
+    layout: tuple[int, ...] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict."""
+        if self.layout is not None:
+            return "refuted"
+        return "ill-formed" if self.answer is None else self.answer.verdict
+
+    @property
+    def holds(self) -> bool:
+        """Whether the equation was found to hold."""
+        return self.verdict in ("proved", "verified")
+
+
+def read_claim(
+    bench: Workbench,
+    source: Source,
+    prefix: str,
+    at: Mapping[str, Source] | None = None,
+    scope: Scope | None = None,
+) -> Reading:
+    """Read a claim. Raises Issue where it cannot be read."""
+    scope = scope or bench.scope
+    tree = parse_equation(source, scope.vocabulary)
+    elaborated: Elaborated = elaborate_equation(tree, scope, prefix)
+    bench.calculus.extend(elaborated.definitions, elaborated.derivatives)
+    given = tuple(_given(bench, name, text, f"{prefix}at", scope) for name, text in (at or {}).items())
+    return Reading(
+        source,
+        elaborated.left,
+        elaborated.right,
+        elaborated.free,
+        elaborated.definitions,
+        elaborated.remarks,
+        elaborated.mismatch,
+        given,
+    )
+
+
+def _given(bench: Workbench, name: str, text: Source, prefix: str, scope: Scope) -> Equation:
+    """`w: expression`: the equation that gives a tensor its value at a point."""
+    tree = parse_expression(text, scope.vocabulary)
+    shape = bench.calculus.shapes[name]
+    side, derivatives, definitions, _ = elaborate_expression(tree, scope, prefix=prefix)
+    if tuple(i.dimension for i in side.indices) != shape:
+        raise Issue(
+            "shape-mismatch",
+            text.span(),
+            f"{name} is {_shape(shape)}, what it is given is {_shape(tuple(i.dimension for i in side.indices))}",
+            "write an expression of the same shape",
+        )
+    bench.calculus.extend(definitions, derivatives)
+    return Equation(name, side.indices, side.expression)
+
+
+def _shape(shape: tuple[object, ...]) -> str:
+    return "×".join(getattr(d, "name", str(d)) for d in shape) or "a scalar"
+
+
+def read_start(
+    bench: Workbench, source: Source, prefix: str, scope: Scope
+) -> tuple[Side, Chain, tuple[str, ...]]:
+    """Read the start of a derivation. Raises Issue."""
+    tree = parse_expression(source, scope.vocabulary)
+    side, derivatives, definitions, remarks = elaborate_expression(tree, scope, prefix=prefix)
+    bench.calculus.extend(definitions, derivatives)
+    return side, definitions, remarks
+
+
+def read_line(bench: Workbench, source: Source, start: Side, prefix: str, scope: Scope) -> Reading:
+    """Read a line of a derivation as an equation with its start. Raises Issue."""
+    tree = parse_expression(source, scope.vocabulary)
+    free = None if start.matrix else start.indices
+    side, derivatives, definitions, remarks = elaborate_expression(
+        tree, scope, free=free, matrix=None if not start.indices else start.matrix, prefix=prefix
+    )
+    bench.calculus.extend(definitions, derivatives)
+    return _met(source, start, side, definitions, remarks)
+
+
+def _met(source: Source, left: Side, right: Side, definitions: Chain, remarks: tuple[str, ...]) -> Reading:
+    """Two sides put together: the right one's axes renamed to the left one's where they meet."""
+    mismatch = None
+    have = tuple(i.dimension for i in right.indices)
+    want = tuple(i.dimension for i in left.indices)
+    if have == want and (left.row == right.row or len(want) != 1):
+        right = _renamed(right, left.indices)
+    elif not have and not right.expression.free and _is_number(right):
+        right = Side(right.expression, left.indices, left.row, right.matrix)
+    else:
+        mismatch = Issue(
+            "shape-mismatch",
+            source.span(),
+            f"the start is {_axes(left)}, this line is {_axes(right)}",
+        )
+    return Reading(source, left, right, left.indices, definitions, remarks, mismatch)
+
+
+def _is_number(side: Side) -> bool:
+    from tensorgrad_cli.algebra.expression import Const
+
+    return isinstance(side.expression, Const)
+
+
+def _axes(side: Side) -> str:
+    names = "×".join(i.dimension.name for i in side.indices) or "a scalar"
+    return f"a row of {names}" if side.row and len(side.indices) == 1 else names
+
+
+def _renamed(side: Side, indices: tuple[Index, ...]) -> Side:
+    moved = substitute(side.expression, dict(zip(side.indices, indices, strict=True)))
+    return Side(moved, indices, side.row, side.matrix)
+
+
+def judge(bench: Workbench, reading: Reading) -> Judged:
+    """Decide a reading; where the sides' shapes do not meet, look whether they do in another order of axes."""
+    if reading.mismatch is None:
+        return Judged(reading.source, reading, answer(bench, reading.question))
+    for order in _orders(reading):
+        right = _permuted(reading.right, order)
+        question = Question(
+            reading.left.expression,
+            substitute(right.expression, dict(zip(right.indices, reading.left.indices, strict=True))),
+            reading.left.indices,
+            reading.at,
+        )
+        found = answer(bench, question)
+        if found.holds:
+            return Judged(reading.source, reading, found, None, order)
+    return Judged(reading.source, reading, None, reading.mismatch)
+
+
+def _permuted(side: Side, order: tuple[int, ...]) -> Side:
+    return Side(side.expression, tuple(side.indices[k] for k in order), side.row, side.matrix)
+
+
+def _orders(reading: Reading) -> Iterator[tuple[int, ...]]:
+    """The orders of the right side's axes in which its shape is the left side's."""
+    left = [i.dimension for i in reading.left.indices]
+    right = [i.dimension for i in reading.right.indices]
+    if not left or sorted(left) != sorted(right) or len(left) > 4:
+        return
+    for order in permutations(range(len(right))):
+        if [right[k] for k in order] == left:
+            yield order
+
+
+def judge_claim(bench: Workbench, claim: Claim, prefix: str, scope: Scope | None = None) -> Judged:
+    """Read and decide a claim; never raises for what is written in it."""
+    try:
+        reading = read_claim(bench, claim.source, prefix, claim.at, scope)
+        return judge(bench, reading)
+    except Issue as issue:
+        return Judged(claim.source, None, None, issue)
+
+
+def local_scope(bench: Workbench, where: tuple[Source, ...]) -> Scope:
+    """The scope of a derivation, its abbreviations added as steps. Raises Issue."""
+    scope = bench.scope
+    for source in where:
+        tree = parse_equation(source, scope.vocabulary)
+        name, spelling, equation, derivatives, definitions, _, _ = elaborate_step(tree, scope)
+        if scope.shape(name) is not None:
+            raise Issue(
+                "duplicate-step",
+                source.span(),
+                f"{spelling} is a tensor or a step already",
+                "choose another name for the abbreviation",
+            )
+        bench.calculus.extend(definitions, derivatives)
+        bench.calculus.extend((equation,), ())
+        scope = scope.with_step(name, equation.shape, spelling)
+    return scope

@@ -1,0 +1,280 @@
+"""How an equation is decided, cheapest first: normal form, exact test, numbers.
+
+The order and its reasons: a zero normal form or the exact test is a proof, if the numbers agree; the
+numbers alone verify or refute; a difference in exact arithmetic refutes rational functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from tensorgrad_cli.algebra.expression import (
+    ZERO,
+    Chain,
+    Expression,
+    Index,
+    Ref,
+    freshened,
+    mapped,
+    references,
+    subexpressions,
+    substitute,
+)
+from tensorgrad_cli.algebra.normal import equal
+from tensorgrad_cli.calculus.derivative import lowered
+from tensorgrad_cli.numeric.compare import Comparison, compare
+from tensorgrad_cli.verify.points import Point
+from tensorgrad_cli.verify.verdict import Proof
+from tensorgrad_cli.verify.workbench import Workbench, bar_of
+
+if TYPE_CHECKING:
+    from tensorgrad_cli.exact.decide import Decision
+
+__all__ = ["Answer", "Question", "answer", "numbers"]
+
+Array = NDArray[Any]
+
+# An inlined derivative of more nodes than this is left to the exact test.
+INLINE_LIMIT = 400
+
+
+class Question(Struct, frozen=True):
+    """Whether left = right for all values of the free indices; `at` gives some tensors by equations."""
+
+    left: Expression
+    right: Expression
+    free: tuple[Index, ...]
+    at: Chain = ()
+
+
+class Answer(Struct, frozen=True):
+    """What was found. `verdict` is one of the language's, `comparison` the numbers at `point`."""
+
+    verdict: str
+    reason: str | None = None
+    proof: Proof | None = None
+    comparison: Comparison | None = None
+    point: Point | None = None
+    domain: tuple[Expression, ...] = ()
+    remarks: tuple[str, ...] = ()
+    exactly_different: bool = False
+    internal: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the equation was found to hold."""
+        return self.verdict in ("proved", "verified")
+
+
+def answer(bench: Workbench, question: Question) -> Answer:
+    """Decide a question. Whoever asks has handed the derivatives in it to the calculus."""
+    question = Question(
+        lowered(question.left, bench.scope),
+        lowered(question.right, bench.scope),
+        question.free,
+        question.at,
+    )
+    bench.require((question.left, question.right))
+    names = references(question.left) | references(question.right)
+    for name in names:
+        bench.calculus.resolve(name)
+    unsure = _uncertified(bench, names)
+    found = [numbers(bench, question, point) for point in bench.points]
+    same_form = not question.at and _same_form(bench, question)
+    decision = None if same_form else _exact(bench, question, fixed=False)
+    proved = same_form or (decision is not None and decision.outcome == "equal")
+    return _verdict(bench, question, found, same_form, decision, proved, unsure)
+
+
+def _verdict(
+    bench: Workbench,
+    question: Question,
+    found: list[tuple[Comparison, Point]],
+    same_form: bool,
+    decision: Decision | None,
+    proved: bool,
+    unsure: tuple[str, str] | None,
+) -> Answer:
+    different = [pair for pair in found if pair[0].verdict == "different"]
+    if different:
+        comparison, point = different[0]
+        if same_form and unsure is None:
+            return Answer(
+                "inconclusive",
+                "internal",
+                comparison=comparison,
+                point=point,
+                internal="equal by normal form, but the numbers differ",
+            )
+        return Answer("refuted", comparison=comparison, point=point)
+    comparison, point = _best(found)
+    domain = decision.domain if decision is not None else ()
+    if unsure is not None:
+        return Answer(
+            "inconclusive",
+            unsure[0],
+            comparison=comparison,
+            point=point,
+            remarks=(unsure[1],),
+        )
+    if proved:
+        agreed = any(_agrees(c) for c, _ in found)
+        if agreed:
+            by, bound = ("normal-form", None) if same_form else ("exact", decision and decision.bound)
+            return Answer("proved", None, Proof(by, bound), comparison, point, domain)
+    if decision is not None and decision.outcome == "different":
+        return _exactly_different(bench, question, comparison, point)
+    if comparison.verdict == "equal":
+        return _verified(bench, question, comparison, point, domain)
+    return Answer("inconclusive", comparison.reason or "unresolved", comparison=comparison, point=point)
+
+
+def _agrees(comparison: Comparison) -> bool:
+    """Whether numbers agree as far as they go: what a proof asks of them."""
+    return comparison.verdict == "equal" or comparison.reason in ("vacuous", "unresolved")
+
+
+def _exactly_different(bench: Workbench, question: Question, comparison: Comparison, point: Point) -> Answer:
+    """Different in exact arithmetic at sizes drawn freely: refuted, unless the spec's own sizes make it true."""
+    fixed = {name: fact.size for name, fact in bench.spec.dims.items() if fact.size}
+    if fixed and comparison.verdict == "equal":
+        again = _exact(bench, question, fixed=True)
+        if again is not None and again.outcome == "equal":
+            return Answer(
+                "verified",
+                comparison=comparison,
+                point=point,
+                domain=again.domain,
+                remarks=(f"at {_sizes(fixed)} only",),
+            )
+    return Answer("refuted", comparison=comparison, point=point, exactly_different=True)
+
+
+def _verified(
+    bench: Workbench,
+    question: Question,
+    comparison: Comparison,
+    point: Point,
+    domain: tuple[Expression, ...],
+) -> Answer:
+    remarks: tuple[str, ...] = ()
+    if bench.free_point is not None:
+        elsewhere, _ = numbers(bench, question, bench.free_point)
+        if elsewhere.verdict == "different":
+            fixed = {name: fact.size for name, fact in bench.spec.dims.items() if fact.size}
+            remarks = (f"at {_sizes(fixed)} only",)
+    return Answer("verified", comparison=comparison, point=point, domain=domain, remarks=remarks)
+
+
+def _sizes(fixed: dict[str, int]) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in fixed.items())
+
+
+def _best(found: list[tuple[Comparison, Point]]) -> tuple[Comparison, Point]:
+    order = {"equal": 0, "undecided": 1, "different": 2}
+    return min(found, key=lambda pair: order[pair[0].verdict])
+
+
+def _uncertified(bench: Workbench, names: Iterable[str]) -> tuple[str, str] | None:
+    """A reason and a sentence where finite differences do not bear out a derivative that is used."""
+    for name in sorted(names):
+        certificate = bench.certificate(name)
+        if certificate is None or certificate.comparison.verdict == "equal":
+            continue
+        reason = certificate.comparison.reason
+        if certificate.comparison.verdict == "different":
+            return "internal", f"{name}: finite differences contradict our own derivative"
+        if reason == "vacuous":
+            continue
+        return reason or "unresolved", f"finite differences could not resolve {name}"
+    return None
+
+
+# --- normal form ----------------------------------------------------------------------------------
+
+
+def _same_form(bench: Workbench, question: Question) -> bool:
+    if equal(question.left, question.right):
+        return True
+    left = _inlined(bench, question.left)
+    right = _inlined(bench, question.right)
+    if left is None or right is None or (left == question.left and right == question.right):
+        return False
+    return equal(left, right)
+
+
+def _inlined(bench: Workbench, expression: Expression) -> Expression | None:
+    """The expression with derivatives and named expressions written out; None where it grows too long."""
+    budget = [INLINE_LIMIT]
+
+    def out(part: Expression) -> Expression:
+        if budget[0] < 0:
+            return part
+        if isinstance(part, Ref) and part.tensor[0] in "∂‹":
+            (equation,) = (e for e in bench.calculus.closure((part.tensor,)) if e.tensor == part.tensor)
+            body = freshened(equation.expression)
+            budget[0] -= sum(1 for _ in subexpressions(body))
+            return out(substitute(body, dict(zip(equation.indices, part.indices, strict=True))))
+        return mapped(part, out)
+
+    result = out(expression)
+    return result if budget[0] >= 0 else None
+
+
+# --- exact arithmetic -----------------------------------------------------------------------------
+
+
+def _exact(bench: Workbench, question: Question, fixed: bool) -> Decision | None:
+    names = references(question.left) | references(question.right)
+    at = question.at
+    equations = bench.points[0].at(at).ordered(names) if at else bench.calculus.closure(names)
+    sizes = {name: fact.size for name, fact in bench.spec.dims.items() if fact.size} if fixed else {}
+    return bench.exact.decide(question.left, question.right, question.free, equations, fixed=sizes)
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def numbers(bench: Workbench, question: Question, point: Point) -> tuple[Comparison, Point]:
+    """Both sides at a point, compared by the rounding errors of each."""
+    if question.at:
+        point = point.at(question.at)
+    left = point.evaluated(question.left, question.free)
+    right = point.evaluated(question.right, question.free)
+    finite = np.isfinite(left[0]) & np.isfinite(right[0])
+    if not finite.any():
+        return _nowhere(left[0].shape), point
+    truth, claim = np.where(finite, left[0], 0.0), np.where(finite, right[0], 0.0)
+    bars = [np.where(finite, bar_of(side), 0.0) for side in (left, right)]
+    known_zero = ZERO in (question.left, question.right)
+    comparison = compare(claim, bars[1], truth, bars[0], known_zero=known_zero)
+    if comparison.verdict == "different" and _rounding_only(question, point, comparison):
+        wide = np.abs(claim - truth)
+        comparison = compare(claim, bars[1] + wide, truth, bars[0], known_zero=known_zero)
+    return comparison, point
+
+
+def _rounding_only(question: Question, point: Point, comparison: Comparison) -> bool:
+    """Whether a difference shrinks with more digits, so that it is rounding and nothing else."""
+    left = point.extended(question.left, question.free)
+    right = point.extended(question.right, question.free)
+    if left is None or right is None or comparison.wrong is None:
+        return False
+    with np.errstate(all="ignore"):
+        long = np.abs(left - right)[comparison.wrong]
+    # A true difference stays; rounding shrinks by eleven bits.
+    plain = point.evaluated(question.left, question.free)[0]
+    other = point.evaluated(question.right, question.free)[0]
+    short = np.abs(plain - other)[comparison.wrong]
+    return bool(np.all(long < 0.1 * short))
+
+
+def _nowhere(shape: tuple[int, ...]) -> Comparison:
+    return Comparison(
+        "undecided", (0,) * len(shape), np.nan, np.nan, np.nan, np.nan, np.nan, np.inf, "domain"
+    )

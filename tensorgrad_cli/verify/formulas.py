@@ -1,0 +1,74 @@
+"""Formulas of a report: an equation in each notation, and the naming that they share."""
+
+from __future__ import annotations
+
+from tensorgrad_cli.algebra.expression import (
+    Chain,
+    Derivative,
+    Equation,
+    Expression,
+    Index,
+)
+from tensorgrad_cli.algebra.library import BUILTINS, Scope
+from tensorgrad_cli.calculus.chain import Calculus
+from tensorgrad_cli.notation.names import unicode_name
+from tensorgrad_cli.render import latex, matrix, text
+from tensorgrad_cli.render.einsum import einsum_subscripts
+from tensorgrad_cli.render.naming import Naming
+from tensorgrad_cli.verify.verdict import Formula
+
+__all__ = ["bar", "formula", "naming_of", "reading", "shown"]
+
+
+def bar(name: str) -> str:
+    """The canonical name of a cotangent: `w_bar`, printed `w̄`."""
+    return f"{name}_bar"
+
+
+def naming_of(
+    scope: Scope,
+    calculus: Calculus,
+    definitions: Chain = (),
+    extra: tuple[Derivative, ...] = (),
+) -> Naming:
+    """How the names of a spec are printed, with the definitions of one formula."""
+    spellings = dict(scope.spellings)
+    shapes = calculus.shapes
+    for name in (*scope.tensors, *scope.steps):
+        spellings[bar(name)] = unicode_name(bar(name)) if len(scope.spelling(name)) <= 2 else bar(name)
+    ranks = {name: len(shape) for name, shape in shapes.items()}
+    ranks |= {equation.tensor: len(equation.indices) for equation in definitions}
+    derivatives = dict(calculus.asked) | {d.name: d for d in extra}
+    declared = {*scope.tensors, *scope.steps, *scope.abstract, *scope.defined}
+    return Naming(
+        spellings=spellings,
+        ranks=ranks,
+        derivatives=derivatives,
+        definitions={equation.tensor: equation for equation in definitions},
+        taken=frozenset(declared & {*BUILTINS, "delta", "eye", "ones", "I", "sum"}),
+    )
+
+
+def formula(equation: Equation, naming: Naming) -> Formula:
+    """An equation in every notation."""
+    return Formula(
+        text=text.equation(equation, naming),
+        latex=latex.equation(equation, naming),
+        matrix=matrix.equation(equation, naming),
+        einsum=einsum_subscripts(equation.expression, equation.indices),
+    )
+
+
+def reading(left: Expression, right: Expression, naming: Naming) -> str:
+    """How an equation was read, every Σ written out."""
+    return f"{shown(left, naming)} = {shown(right, naming)}"
+
+
+def shown(expression: Expression, naming: Naming) -> str:
+    """An expression with every Σ written out."""
+    return text.expression(expression, naming, implied=False)
+
+
+def axes(indices: tuple[Index, ...]) -> str:
+    """Dimensions as one says them: m×n."""
+    return "×".join(index.dimension.name for index in indices) or "a scalar"

@@ -1,0 +1,75 @@
+"""What the formulas of a spec need, without any numbers: its scope, its calculus, its names.
+
+This module imports no NumPy: `show` prints formulas and evaluates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from tensorgrad_cli.algebra.expression import (
+    Chain,
+    Derivative,
+    Dimension,
+    Expression,
+    Ref,
+    needed,
+    references,
+    subexpressions,
+)
+from tensorgrad_cli.calculus.chain import Calculus
+from tensorgrad_cli.render.naming import Naming
+from tensorgrad_cli.spec.model import Spec
+from tensorgrad_cli.verify.formulas import naming_of
+
+__all__ = ["Ground"]
+
+
+class Ground:
+    """A spec with its calculus: every derivative is worked out once, when it is first asked for."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.scope = spec.scope
+        self.calculus = Calculus((), spec.scope)
+        self.minimum: dict[str, int] = {}
+        for step in spec.chain:
+            self.calculus.extend(step.definitions, step.derivatives)
+            self.calculus.add_step(step.equation)
+            self.require((step.equation.expression,))
+
+    def require(self, expressions: Iterable[Expression]) -> None:
+        """See to it that draws are large enough for the fixed positions in some expressions."""
+        for expression in expressions:
+            for part in subexpressions(expression):
+                if isinstance(part, Ref) and part.tensor in self.calculus.shapes:
+                    shape = self.calculus.shapes[part.tensor]
+                    for position, dimension in zip(part.indices, shape, strict=True):
+                        self._require(position, dimension)
+
+    def _require(self, position: object, dimension: Dimension) -> None:
+        if isinstance(position, int) and not dimension.terms and dimension.fixed is None:
+            name = dimension.name
+            self.minimum[name] = max(self.minimum.get(name, 2), position + 1)
+
+    def reached(self, loss: str, name: str) -> bool:
+        """Whether a step depends on a tensor or step at all."""
+        equations = needed(tuple(self.calculus.equations.values()), [loss])
+        return any(name in references(equation.expression) for equation in equations)
+
+    @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What is worth saying of the spec as a whole."""
+        loss, spell = self.spec.loss, self.scope.spelling
+        if loss is None:
+            return ("the last step is no scalar and no loss is named: no total derivative is checked",)
+        return tuple(
+            f"{spell(loss)} does not depend on {spell(name)}: its derivative is zero and is no check"
+            for name in self.spec.wrt
+            if not self.reached(loss, name)
+        )
+
+    def naming(self, definitions: Chain = (), extra: tuple[Derivative, ...] = ()) -> Naming:
+        """How names are printed, with the definitions of one formula."""
+        return naming_of(self.scope, self.calculus, definitions, extra)

@@ -1,0 +1,197 @@
+"""The points at which a spec is evaluated: drawn once, each with its chain evaluated on demand.
+
+A point comes with a few copies of itself whose inputs are moved by one unit in the last place; how far
+a value moves among them is the measure of its rounding error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorgrad_cli.algebra.expression import Chain, Equation, Expression, Index, needed, references
+from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.calculus.chain import Calculus
+from tensorgrad_cli.numeric.evaluate import Environment, evaluate, evaluate_chain
+
+__all__ = ["JITTERS", "Point"]
+
+Array = NDArray[Any]
+
+JITTERS = 4
+_DISCRETE = frozenset({"integers", "binary", "signs", "onehot"})
+
+
+class Point:
+    """Values for the tensors of a spec, and what follows from them.
+
+    `environment` has the tensors at the point itself; `jittered` has them with a leading axis: the point,
+    then JITTERS copies moved by one unit in the last place.
+    """
+
+    def __init__(
+        self,
+        calculus: Calculus,
+        environment: Environment,
+        tensors: Mapping[str, Tensor],
+        given: Chain = (),
+    ) -> None:
+        self.calculus = calculus
+        self.tensors = tensors
+        self.sizes = environment.sizes
+        self.environment = environment
+        self.given = {equation.tensor: equation for equation in given}
+        self.jittered = _jittered(environment, tensors)
+        self._long: Environment | None = None
+
+    def at(self, given: Chain) -> Point:
+        """The point with some tensors given by expressions in the others."""
+        names = {equation.tensor for equation in given}
+        arrays = {name: self.environment.arrays[name] for name in self.tensors if name not in names}
+        rest = {name: t for name, t in self.tensors.items() if name not in names}
+        return Point(self.calculus, _only(self.environment, arrays), rest, given)
+
+    def missing(self, names: Iterable[str], environment: Environment) -> Chain:
+        """The equations to evaluate, in order, before `names` have values in an environment."""
+        wanted = [name for name in names if name not in environment.arrays]
+        if not wanted:
+            return ()
+        equations = [*self.calculus.closure(wanted)]
+        if self.given:
+            equations = self._with_given(equations)
+        return tuple(e for e in equations if e.tensor not in environment.arrays)
+
+    def _with_given(self, equations: Sequence[Equation]) -> list[Equation]:
+        """The equations with the given tensors' own put before their first use."""
+        out: list[Equation] = []
+        done: set[str] = set()
+
+        def visit(equation: Equation) -> None:
+            if equation.tensor in done:
+                return
+            done.add(equation.tensor)
+            for name in references(equation.expression):
+                if name in self.given:
+                    for before in self.calculus.closure(references(self.given[name].expression)):
+                        visit(before)
+                    visit(self.given[name])
+            out.append(equation)
+
+        for equation in equations:
+            visit(equation)
+        return out
+
+    def ordered(self, names: Iterable[str]) -> Chain:
+        """The equations that some names depend on, given tensors included, in order."""
+        equations: list[Equation] = []
+        for name in sorted(set(names)):
+            if name in self.given:
+                inner = self.calculus.closure(references(self.given[name].expression))
+                equations += [*inner, self.given[name]]
+        equations += self.calculus.closure(names)
+        return tuple(dict.fromkeys(self._with_given(equations)))
+
+    def ensure(self, names: Iterable[str]) -> None:
+        """Evaluate what the names need, at the point and at its copies."""
+        wanted = list(names)
+        given = [n for n in wanted if n in self.given and n not in self.environment.arrays]
+        for name in given:
+            self._give(name)
+        equations = self.missing(wanted, self.environment)
+        if equations:
+            self.environment = evaluate_chain(equations, self.environment)
+            self.jittered = evaluate_chain(equations, self.jittered)
+
+    def _give(self, name: str) -> None:
+        equation = self.given[name]
+        self.ensure(references(equation.expression))
+        self.environment = evaluate_chain((equation,), self.environment)
+        self.jittered = evaluate_chain((equation,), self.jittered)
+
+    def value(self, name: str) -> Array:
+        """The array of a tensor, step or derivative."""
+        self.ensure((name,))
+        return np.asarray(self.environment.arrays[name])
+
+    def copies(self, name: str) -> Array:
+        """The array of a name at the point and at its moved copies, [1 + JITTERS, …]."""
+        self.ensure((name,))
+        array = np.asarray(self.jittered.arrays[name])
+        if name not in self.jittered.batched:
+            array = np.broadcast_to(array, (1 + JITTERS, *array.shape))
+        return array
+
+    def evaluated(self, expression: Expression, order: tuple[Index, ...]) -> Array:
+        """An expression at the point and at its copies, [1 + JITTERS, …] with axes in the given order."""
+        self.ensure(references(expression))
+        array = np.asarray(evaluate(expression, order, self.jittered))
+        shape = tuple(index.dimension.size(self.sizes) for index in order)
+        if array.ndim == len(order):
+            array = array[None]
+        return np.broadcast_to(array, (1 + JITTERS, *shape))
+
+    def extended(self, expression: Expression, order: tuple[Index, ...]) -> Array | None:
+        """The expression in extended precision, or None where that is not to be had."""
+        if np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps:
+            return None
+        if self._long is None:
+            arrays = {
+                name: _long(array) for name, array in self.environment.arrays.items() if name in self.tensors
+            }
+            self._long = _only(self.environment, arrays)
+        try:
+            for name in references(expression):
+                if name in self.given and name not in self._long.arrays:
+                    before = self.missing(references(self.given[name].expression), self._long)
+                    self._long = evaluate_chain((*before, self.given[name]), self._long)
+            equations = self.missing(references(expression), self._long)
+            self._long = evaluate_chain(equations, self._long)
+            array = np.asarray(evaluate(expression, order, self._long))
+        except (TypeError, NotImplementedError, np.linalg.LinAlgError):
+            return None
+        shape = tuple(index.dimension.size(self.sizes) for index in order)
+        return np.broadcast_to(array, shape)
+
+    def dependents(self, numerator: str, by: str) -> Chain:
+        """The equations that change when `by` is varied, up to the numerator; `by` itself is held."""
+        moving = {by}
+        out = []
+        for equation in needed(tuple(self.calculus.closure((numerator,))), [numerator]):
+            if equation.tensor != by and moving & references(equation.expression):
+                moving.add(equation.tensor)
+                out.append(equation)
+        return tuple(out)
+
+
+def _only(environment: Environment, arrays: Mapping[str, Array], batched: Iterable[str] = ()) -> Environment:
+    """The environment with these arrays and no others."""
+    return Environment(
+        arrays, frozenset(batched), environment.sizes, environment.functions, environment.memory
+    )
+
+
+def _jittered(environment: Environment, tensors: Mapping[str, Tensor]) -> Environment:
+    rng = np.random.default_rng(20_240_501)
+    arrays: dict[str, Array] = {}
+    batched: list[str] = []
+    for name, array in environment.arrays.items():
+        tensor = tensors.get(name)
+        if tensor is None:
+            continue
+        value = np.asarray(array)
+        if tensor.values in _DISCRETE or not np.issubdtype(value.dtype, np.floating):
+            arrays[name] = value
+            continue
+        moves = rng.integers(-1, 2, size=(JITTERS, *value.shape))
+        copies = value + moves * np.spacing(np.abs(value))
+        arrays[name] = np.concatenate([value[None], copies])
+        batched.append(name)
+    return _only(environment, arrays, batched)
+
+
+def _long(array: Any) -> Array:
+    value = np.asarray(array)
+    return value.astype(np.longdouble) if np.issubdtype(value.dtype, np.floating) else value

@@ -1,0 +1,168 @@
+"""Specs to results. One failing check never stops another; a check that crashes is said loudly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+import numpy as np
+
+from tensorgrad_cli import __version__
+from tensorgrad_cli.render import text
+from tensorgrad_cli.source import Issue, Source
+from tensorgrad_cli.spec.model import Claim, Spec
+from tensorgrad_cli.verify.chain_checks import check_derivative
+from tensorgrad_cli.verify.chain_formulas import chain_checks
+from tensorgrad_cli.verify.claim_results import claim_result
+from tensorgrad_cli.verify.claims import judge_claim
+from tensorgrad_cli.verify.derivations import derivation_results
+from tensorgrad_cli.verify.verdict import Problem, Report, Result, SpecReport
+from tensorgrad_cli.verify.workbench import Workbench
+
+__all__ = ["check_spec", "problem_of", "report_of", "unreadable"]
+
+DEFAULT_SEED = 20_240_501
+
+
+def check_spec(
+    spec: Spec,
+    seed: int | None = None,
+    claims: Iterable[str] = (),
+    progress: Callable[[str], None] | None = None,
+) -> SpecReport:
+    """All checks of a spec. `claims` are further ones, from the command line."""
+    started = time.perf_counter()
+    seed = seed_of(spec, seed)
+    bench = Workbench(spec, seed)
+    results: list[Result] = []
+    summaries: list[str] = []
+    with np.errstate(all="ignore"):
+        for batch in _batches(bench, claims, summaries, progress):
+            results += batch
+    passed = bool(results) and all(result.passed for result in results)
+    naming = bench.naming()
+    steps = tuple(
+        (bench.scope.spelling(s.name), text.equation(s.equation, naming, implied=False)) for s in spec.chain
+    )
+    remarks = tuple(chain(spec.remarks, *(step.remarks for step in spec.chain), bench.remarks))
+    return SpecReport(
+        path=spec.path,
+        title=spec.title,
+        verdict="pass" if passed else "fail",
+        dims=bench.dims,
+        remarks=tuple(dict.fromkeys(remarks)),
+        checks=tuple(results),
+        steps=steps,
+        summaries=tuple(summaries),
+        seconds=time.perf_counter() - started,
+        note=spec.note,
+    )
+
+
+def seed_of(spec: Spec, seed: int | None) -> int:
+    """The seed of the call, else of the spec, else the default."""
+    if seed is not None:
+        return seed
+    return DEFAULT_SEED if spec.check.seed is None else spec.check.seed
+
+
+def _batches(
+    bench: Workbench,
+    claims: Iterable[str],
+    summaries: list[str],
+    progress: Callable[[str], None] | None,
+) -> Iterator[list[Result]]:
+    say = progress or (lambda _: None)
+    for check in chain_checks(bench):
+        say(check.id)
+        yield [guarded(check.id, check.kind, lambda check=check: check_derivative(bench, check))]  # type: ignore[misc]
+    added = [Claim(Source("--claim", text_)) for text_ in claims]
+    for number, claim in enumerate((*bench.spec.claims, *added), 1):
+        id_ = f"claim:{number}"
+        say(id_)
+
+        def judged(claim: Claim = claim, id_: str = id_, number: int = number) -> Result:
+            found = judge_claim(bench, claim, f"c{number}.")
+            return claim_result(bench, id_, "claim", found, claim.expect, claim.note)
+
+        yield [guarded(id_, "claim", judged, claim)]
+    for number, derivation in enumerate(bench.spec.derivations, 1):
+        say(f"derivation:{number}")
+        lines, summary = derivation_results(bench, number, derivation)
+        summaries += summary
+        yield lines
+
+
+def guarded(id_: str, kind: str, check: Callable[[], Result], claim: Claim | None = None) -> Result:
+    """The result of a check; of one that crashes, `inconclusive`, reason `internal`, with what happened."""
+    started = time.perf_counter()
+    try:
+        result = check()
+    except MemoryError as error:
+        result = _crashed(id_, kind, claim, "unresolved", f"too large to evaluate: {error}")
+    except Exception as error:
+        message = f"internal error: {type(error).__name__}: {error}"
+        result = _crashed(id_, kind, claim, "internal", message)
+    from msgspec.structs import replace
+
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def _crashed(id_: str, kind: str, claim: Claim | None, reason: str, message: str) -> Result:
+    import os
+    import traceback
+
+    if os.environ.get("TENSORGRAD_TRACEBACK"):
+        traceback.print_exc()
+    span = claim.source.span() if claim is not None else None
+    placed = span is not None and claim is not None and claim.source.parent is not None
+    return Result(
+        id=id_,
+        kind=kind,
+        verdict="inconclusive",
+        expect=claim.expect if claim is not None else "holds",
+        passed=claim is not None and claim.expect == "inconclusive",
+        reason=reason,
+        line=span.line if placed and span else None,
+        column=span.column if placed and span else None,
+        source=claim.source.text if claim is not None else "",
+        message=message,
+    )
+
+
+def unreadable(path: str) -> SpecReport:
+    """The report of a spec that could not be read."""
+    return SpecReport(path=path, title=path, verdict="error", dims={})
+
+
+def problem_of(issue: Issue, path: str) -> Problem:
+    """An issue as the report has it."""
+    root = issue.span.root() if issue.span is not None else None
+    return Problem(
+        path=root.source.path if root is not None else path,
+        line=issue.span.line if issue.span is not None else None,
+        column=issue.span.column if issue.span is not None else None,
+        code=issue.code,
+        message=issue.message,
+        hint=issue.help,
+        text=issue.rendered(path),
+    )
+
+
+def report_of(specs: Iterable[SpecReport], errors: Iterable[Problem], seed: int, seconds: float) -> Report:
+    """The report of a run."""
+    reports = tuple(specs)
+    problems = tuple(errors)
+    verdicts = {report.verdict for report in reports}
+    worst = "error" if "error" in verdicts or problems else "fail" if "fail" in verdicts else "pass"
+    internal = any(r.reason == "internal" for s in reports for r in s.checks)
+    return Report(
+        version=__version__,
+        verdict=worst if reports else "error",
+        seed=seed,
+        specs=reports,
+        errors=problems,
+        seconds=seconds,
+        internal=internal,
+    )

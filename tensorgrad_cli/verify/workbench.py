@@ -1,0 +1,200 @@
+"""All that the checks of one spec share: its calculus, its points, its exact session, its derivatives' numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from tensorgrad_cli.algebra.expression import (
+    Derivative,
+)
+from tensorgrad_cli.numeric.compare import Comparison, compare
+from tensorgrad_cli.numeric.difference import Differences, jacobian
+from tensorgrad_cli.numeric.evaluate import AbstractFunction, Environment, evaluate_chain
+from tensorgrad_cli.numeric.sample import draw, draw_sizes
+from tensorgrad_cli.spec.model import Spec
+from tensorgrad_cli.verify.ground import Ground
+from tensorgrad_cli.verify.points import JITTERS, Point
+
+if TYPE_CHECKING:
+    from tensorgrad_cli.exact.decide import Session
+
+__all__ = ["Certificate", "Workbench", "bar_of"]
+
+SCALES = (1.0, 0.25, 3.0)
+REPAIRS = 100
+JITTER_SAFETY = 4.0
+EPS = 2.0**-52
+
+Array = NDArray[Any]
+
+
+class Certificate(Struct, frozen=True):
+    """A derivative of ours against finite differences: the comparison, its cost, and how it was done."""
+
+    comparison: Comparison
+    evaluations: int
+    method: str
+    mode: str
+    differences: Differences | None = None
+    missed: float | None = None
+
+
+class Workbench(Ground):
+    """What the checks of a spec work with. Points are drawn when first needed, after all formulas are known."""
+
+    def __init__(self, spec: Spec, seed: int) -> None:
+        super().__init__(spec)
+        self.seed = seed
+        self._certificates: dict[str, Certificate] = {}
+        self.internal: list[str] = []
+
+    # --- points
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """The points: the first at scale 1, further ones at other scales and other sizes."""
+        count = max(1, self.spec.check.points)
+        return tuple(self._point(k, SCALES[k % len(SCALES)]) for k in range(count))
+
+    @cached_property
+    def free_point(self) -> Point | None:
+        """A point at other sizes than the spec fixes; None where it fixes none, or by data."""
+        if not any(fact.size for fact in self.spec.dims.values()) or self.spec.data:
+            return None
+        return self._point(101, 1.0, free=True)
+
+    def _point(self, number: int, scale: float, free: bool = False) -> Point:
+        rng = np.random.default_rng([self.seed, number])
+        facts = {} if free else dict(self.spec.dims)
+        names = sorted({n for d in self.spec.dimensions.values() for n in d.names})
+        sizes = draw_sizes(names, facts, self.minimum, rng)
+        functions = {
+            name: AbstractFunction(name, arity, self.seed + number)
+            for name, arity in self.scope.abstract.items()
+        }
+        tensors = tuple(self.spec.tensors.values())
+        best: Point | None = None
+        for _ in range(REPAIRS):
+            arrays = draw(tensors, sizes, rng, scale=scale, data={} if free else self.spec.data)
+            environment = Environment(arrays=arrays, batched=frozenset(), sizes=sizes, functions=functions)
+            point = Point(self.calculus, environment, self.spec.tensors)
+            best = best or point
+            if self._finite(point):
+                return point
+            scale *= 0.7
+        assert best is not None
+        return best
+
+    def _finite(self, point: Point) -> bool:
+        point.ensure(step.name for step in self.spec.chain)
+        return all(np.isfinite(point.value(step.name)).all() for step in self.spec.chain)
+
+    @property
+    def dims(self) -> Mapping[str, int]:
+        """The sizes at the first point."""
+        return {name: self.points[0].sizes[name] for name in sorted(self.points[0].sizes)}
+
+    # --- exact arithmetic
+
+    @cached_property
+    def exact(self) -> Session:
+        """The session of the exact test, sizes drawn freely. Imported where a claim needs it."""
+        from tensorgrad_cli.exact.decide import Session
+
+        return Session(self.spec.tensors, self.minimum, seed=self.seed)
+
+    # --- derivatives against differences
+
+    def certificate(self, name: str) -> Certificate | None:
+        """A derivative (and what it is the derivative of) against finite differences of the chain, at a
+        point where they resolve it; None where the name is no derivative."""
+        derivative = self.calculus.asked.get(name)
+        if derivative is None:
+            return None
+        if name not in self._certificates:
+            best = None
+            for point in self.points:
+                best = self.certified(derivative, point)
+                if best.comparison.verdict != "undecided":
+                    break
+            assert best is not None
+            if best.comparison.verdict == "different":
+                self.internal.append(f"{name}: our derivative and finite differences disagree")
+            self._certificates[name] = best
+        return self._certificates[name]
+
+    def certified(self, derivative: Derivative, point: Point) -> Certificate:
+        """One derivative at one point."""
+        numerator, by = self.varied(derivative)
+        ours = point.copies(derivative.name)
+        shape = ours.shape[1:]
+        bar = bar_of(ours)
+        before = self.differences(numerator, by, derivative.own, point)
+        truth = np.moveaxis(before.values, 0, 1).reshape(shape)
+        truth_bar = np.moveaxis(before.bars, 0, 1).reshape(shape)
+        still = np.moveaxis(before.still, 0, 1).reshape(shape)
+        rank = len(self.calculus.shapes[by])
+        kinks = before.kinks.reshape(shape[len(shape) - rank :])
+        comparison = compare(
+            ours[0],
+            bar,
+            truth,
+            truth_bar,
+            row=tuple(range(len(shape) - rank, len(shape))) or None,
+            still=still,
+            kinks=kinks if before.kinks.any() else None,
+            known_zero=self.is_zero(derivative.name),
+        )
+        return Certificate(comparison, before.evaluations, before.method, "full", before)
+
+    def varied(self, derivative: Derivative) -> tuple[str, str]:
+        """What is varied and what is watched: of a second derivative, the first one."""
+        if len(derivative.denominators) == 1:
+            return derivative.numerator, derivative.denominators[0]
+        from tensorgrad_cli.algebra.library import derivative_name
+
+        first = derivative_name(derivative.numerator, derivative.denominators[:1], derivative.own)
+        self.calculus.resolve(first)
+        return first, derivative.denominators[1]
+
+    def is_zero(self, name: str) -> bool:
+        """Whether a derivative's equation is literally zero."""
+        from tensorgrad_cli.algebra.expression import ZERO
+
+        (equation,) = (e for e in self.calculus.closure((name,)) if e.tensor == name)
+        return equation.expression == ZERO
+
+    def differences(self, numerator: str, by: str, own: bool, point: Point) -> Differences:
+        """Finite differences of a step (or tensor, or derivative) by a tensor or step, [entries of by, of it]."""
+        point.ensure((numerator, by))
+        equations = point.dependents(numerator, by)
+        if own:
+            equations = tuple(e for e in equations if e.tensor == numerator)
+        base = point.environment
+        x = np.asarray(base.arrays[by], dtype=float)
+
+        def f(points: Array) -> Array:
+            batch = points.reshape(len(points), *x.shape)
+            moved = base.with_arrays({by: batch}, batched=(by,))
+            result = evaluate_chain(equations, moved)
+            array = np.asarray(result.arrays[numerator])
+            if numerator not in result.batched:
+                array = np.broadcast_to(array, (len(points), *array.shape))
+            return array.reshape(len(points), -1)
+
+        return jacobian(f, x, seed=self.seed)
+
+
+def bar_of(copies: Array) -> Array:
+    """The bar of an evaluation from its copies moved by one last place."""
+    with np.errstate(all="ignore"):
+        spread = np.max(np.abs(copies[1:] - copies[0]), axis=0) if JITTERS else 0.0
+        spread = np.where(np.isfinite(spread), spread, 0.0)
+        bar: Array = JITTER_SAFETY * (spread + EPS * np.abs(copies[0]))
+    return bar
