@@ -154,30 +154,39 @@ def excerpt(span: Span, others: tuple[tuple[Span, str], ...] = ()) -> list[str]:
     """The place, the line of the file and a caret under it, as lines of text."""
     root = span.root()
     line, column = root.source.position(root.start)
+    first = max(0, column - 1 - _WIDTH // 2) if len(root.source.line(line)) > _WIDTH else 0
     gutter = " " * len(str(line))
     out = [f"{gutter} --> {root.source.path}:{line}:{column}", f"{gutter}  |"]
-    out.append(f"{line}  | {_expanded(root.source.line(line))}")
-    out.append(f"{gutter}  | {_carets(root)}")
+    out.append(f"{line}  | {_expanded(root.source.line(line)[first : first + _WIDTH])}")
+    out.append(f"{gutter}  | {_carets(root, first)}")
     for other, label in others:
         place = other.root()
-        if place.source is root.source and place.source.position(place.start)[0] == line:
-            out.append(f"{gutter}  | {_carets(place)} {label}")
+        number, start = place.source.position(place.start)
+        if place.source is root.source and number == line and 0 <= start - 1 - first < _WIDTH:
+            out.append(f"{gutter}  | {_carets(place, first)} {label}")
         else:
-            number = place.source.position(place.start)[0]
             out.append(f"{gutter}  = line {number}: {label}")
     return out
 
 
-def _carets(root: Span) -> str:
+# A longer line is shown as far as it stands around the caret.
+_WIDTH = 400
+
+
+def _carets(root: Span, first: int) -> str:
     line, column = root.source.position(root.start)
-    text = root.source.line(line)
-    before = text[: column - 1]
-    under = text[column - 1 : column - 1 + max(root.end - root.start, 1)]
-    return " " * cells(_expanded(before)) + "^" * max(cells(_expanded(under)), 1)
+    text = root.source.line(line)[first : first + _WIDTH]
+    at = column - 1 - first
+    under = text[at : at + max(root.end - root.start, 1)]
+    return " " * cells(_expanded(text[:at])) + "^" * max(cells(_expanded(under)), 1)
+
+
+# Control characters would move the cursor of a terminal, or worse.
+_SHOWN = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd") | {9: "    "}
 
 
 def _expanded(text: str) -> str:
-    return text.replace("\t", "    ")
+    return text.translate(_SHOWN)
 
 
 def cells(text: str) -> int:

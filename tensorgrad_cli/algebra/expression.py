@@ -377,7 +377,7 @@ def summation(indices: Iterable[Index], body: Expression) -> Expression:
     joined = tuple(indices)
     if not joined or body == ZERO:
         return body
-    if isinstance(body, Sum):
+    if isinstance(body, Sum) and body.indices[0].serial >= 0:  # a size stays whole
         return Sum(joined + body.indices, body.body)
     return Sum(joined, body)
 

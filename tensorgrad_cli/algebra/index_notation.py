@@ -28,8 +28,9 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.index_operations import Env, bind, operation, product_over
 from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.algebra.matrix import matrix_value
-from tensorgrad_cli.algebra.occurrences import is_indexed
-from tensorgrad_cli.algebra.reading import LETTERS, Reading, not_yet
+from tensorgrad_cli.algebra.occurrences import children, is_indexed
+from tensorgrad_cli.algebra.offers import offer_brackets
+from tensorgrad_cli.algebra.reading import Reading, not_yet
 from tensorgrad_cli.algebra.requests import indexed_derivative
 from tensorgrad_cli.notation.tree import (
     Bars,
@@ -51,7 +52,50 @@ from tensorgrad_cli.notation.tree import (
 )
 from tensorgrad_cli.source import Issue
 
-__all__ = ["read_indexed", "scalar"]
+__all__ = ["read_side"]
+
+
+_OURS = ("delta", "eye", "ones")
+
+
+def read_side(reading: Reading, tree: Tree, env: Env) -> Expression:
+    """A side in index notation. Names and ranks are looked at first: they are the likelier slip, and what
+    is left over of a misspelt tensor's indices helps nobody."""
+    _check_names(reading, tree)
+    return read_indexed(reading, tree, env)
+
+
+def _check_names(reading: Reading, tree: Tree) -> None:
+    match tree:
+        case Name(text):
+            known = text in ("I", "ones", "pi") or text in reading.scope.dimensions
+            if not known and reading.scope.shape(text) is None:
+                raise reading.unknown(tree)
+        case Mask():
+            raise not_yet(tree.span, "a mask")
+        case Indexed(Name(text) as name, positions):
+            for position in positions:
+                reading.plain(position)
+            if reading.scope.shape(text) is not None or text not in _OURS:
+                reading.entry(name.span.text, reading.shape(name), tree)
+        case Indexed(base):
+            _check_names(reading, base)
+        case Call(arguments=arguments):
+            if tree.indices is None:
+                _check_brackets(reading, tree)
+            for argument in arguments:
+                _check_names(reading, argument)
+        case _:
+            for part in children(tree):
+                _check_names(reading, part)
+
+
+def _check_brackets(reading: Reading, tree: Call) -> None:
+    name = tree.function.text
+    kind = None if reading.is_function(name) else BUILTINS.get(name)
+    by_entry = name in ("max", "min") and len(tree.arguments) == 2
+    if kind in ("operation", "matrix") and not by_entry and any(map(is_indexed, tree.arguments)):
+        raise _without_indices(tree, kind)
 
 
 def read_indexed(reading: Reading, tree: Tree, env: Env) -> Expression:
@@ -76,14 +120,12 @@ def scalar(reading: Reading, tree: Tree) -> Expression:
     value = matrix_value(reading, tree)
     if not value.axes:
         return value.expression
-    letters = ",".join(LETTERS[: len(value.axes)])
-    text = tree.span.text
-    simple = isinstance(tree, Name | Parenthesis) or (isinstance(tree, Call) and tree.indices is None)
+    text, words = tree.span.text, reading.ranges.words(value.axes, value.row)
     raise Issue(
         "missing-brackets",
         tree.span,
-        f"{text} is {reading.ranges.words(value.axes, value.row)} and stands in index notation without its indices",
-        f"write {text}[{letters}]" if simple else f"write ({text})[{letters}]",
+        f"{text} is {words} and stands in index notation without its indices",
+        offer_brackets(reading, tree, value.rank),
     )
 
 
@@ -185,11 +227,11 @@ def _entry(reading: Reading, tree: Indexed, env: Env) -> Expression:
     if not isinstance(base, Name):
         return _entry_of_matrix(reading, tree, env)
     shape = reading.scope.shape(base.text)
-    if shape is None and base.text in ("delta", "eye", "ones"):
+    if shape is None and base.text in _OURS:
         return _ours(reading, base.text, tree, env)
     if shape is None:
         raise reading.unknown(base)
-    reading.entry(base.text, base.span.text, shape, tree)
+    reading.entry(base.span.text, shape, tree)
     pairs = zip(tree.positions, shape, strict=True)
     return Ref(base.text, tuple(reading.position(p, env, d, tree.span) for p, d in pairs))
 
@@ -252,12 +294,8 @@ def _entry_of_matrix(reading: Reading, tree: Indexed, env: Env) -> Expression:
 
 def _call(reading: Reading, tree: Call, env: Env) -> Expression:
     """A function entry by entry, or an operation over the indices in its brackets."""
-    name = tree.function.text
     if tree.indices is not None:
         return operation(reading, tree, env, read_indexed)
-    kind = None if reading.is_function(name) else BUILTINS.get(name)
-    if kind in ("operation", "matrix") and not (name in ("max", "min") and len(tree.arguments) == 2):
-        raise _without_indices(tree, kind)
     function, order = reading.function(tree)
     arguments = tuple(read_indexed(reading, argument, env) for argument in tree.arguments)
     return Apply(function, order, arguments)

@@ -151,8 +151,8 @@ def number_of(tree: Tree) -> Fraction | None:
         case Number(value):
             return value
         case Signed(sign, operand):
-            value = number_of(operand)
-            return None if value is None else -value if sign == "-" else value
+            inner = number_of(operand)
+            return None if inner is None else -inner if sign == "-" else inner
         case _:
             return None
 

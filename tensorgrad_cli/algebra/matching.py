@@ -129,10 +129,10 @@ def matches(
 ) -> Iterator[Binding]:
     """Every way to read the target as the pattern with its indices `open_` replaced by indices of the
     target. `binding` is what is settled so far."""
+    if pattern.free.isdisjoint(open_) and pattern == target:
+        yield binding
+        return
     match pattern, target:
-        case Const(), Const():
-            if pattern.value == target.value:
-                yield binding
         case Ref(), Ref():
             if pattern.tensor == target.tensor:
                 yield from _positions(pattern.indices, target.indices, binding, open_)
@@ -176,11 +176,13 @@ def _operations(pattern: Op, target: Op, binding: Binding, open_: frozenset[Inde
 
 def _scoped(bound: tuple[Index, ...], other: tuple[Index, ...], binding: Binding) -> bool:
     # The bound indices stand for the bound ones of the target, and nothing else does.
-    images = {binding.get(index) for index in bound}
-    if images != set(other):
+    images = [binding[index] for index in bound if index in binding]
+    unused = sorted(index.dimension for index in bound if index not in binding)
+    if unused != sorted(index.dimension for index in other if index not in images):
         return False
     own = set(bound)
-    return all(image not in images for index, image in binding.items() if index not in own)
+    inside = all(image in other for image in images) and len(set(images)) == len(images)
+    return inside and all(v not in other for index, v in binding.items() if index not in own)
 
 
 def _without(binding: Binding, bound: tuple[Index, ...]) -> Binding:

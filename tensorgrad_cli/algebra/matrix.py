@@ -26,6 +26,7 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.index_operations import number_of
 from tensorgrad_cli.algebra.matrix_calls import inverse, matrix_call, norm_of
 from tensorgrad_cli.algebra.matrix_products import matrix_product, multiplied
+from tensorgrad_cli.algebra.offers import offer_contraction, offer_entrywise
 from tensorgrad_cli.algebra.reading import Reading
 from tensorgrad_cli.algebra.requests import matrix_derivative
 from tensorgrad_cli.algebra.values import Value, axes_of, entrywise, tensor_value
@@ -67,12 +68,12 @@ def matrix_value(reading: Reading, tree: Tree) -> Value:
             inner = matrix_value(reading, body)
             if double:
                 return norm_of(inner, (), tree.span)
-            value = Apply("abs", (0,), (inner.expression,))
-            return Value(value, inner.axes, tree.span, inner.row, inner.number)
+            absolute = Apply("abs", (0,), (inner.expression,))
+            return Value(absolute, inner.axes, tree.span, inner.row, inner.number)
         case Signed(sign, operand):
             inner = matrix_value(reading, operand)
-            value = negate(inner.expression) if sign == "-" else inner.expression
-            return Value(value, inner.axes, tree.span, inner.row, inner.number)
+            signed = negate(inner.expression) if sign == "-" else inner.expression
+            return Value(signed, inner.axes, tree.span, inner.row, inner.number)
         case Summed():
             return _sum(reading, tree)
         case Juxtaposed(factors):
@@ -134,7 +135,12 @@ def _sum(reading: Reading, tree: Summed) -> Value:
         value = matrix_value(reading, term)
         signs += sign
         values.append(value)
-    expressions, axes, row = entrywise(reading, values, signs[-1], tree.span)
+    try:
+        expressions, axes, row = entrywise(reading, values, signs[-1], tree.span)
+    except Issue as issue:
+        if len(values) == 2 and issue.help is None:
+            issue.help = offer_entrywise(reading, tree.first, tree.rest[0][1], values[0], values[1], signs[1])
+        raise
     terms = (negate(e) if s == "-" else e for s, e in zip(signs, expressions, strict=True))
     return Value(add(*terms), axes, tree.span, row, all(value.number for value in values))
 
@@ -142,16 +148,26 @@ def _sum(reading: Reading, tree: Summed) -> Value:
 def _juxtaposed(reading: Reading, factors: Sequence[Tree]) -> Value:
     values = _with_ones(reading, factors)
     product = values[0]
-    for value in values[1:]:
-        product = matrix_product(reading, product, value, "")
+    for k, value in enumerate(values[1:]):
+        try:
+            product = matrix_product(reading, product, value, "")
+        except Issue as issue:
+            if k == 0 and issue.help is None:
+                issue.help = offer_contraction(reading, factors[0], factors[1], product, value)
+            raise
     return product
 
 
 def _multiplied(reading: Reading, tree: Multiplied) -> Value:
     values = _with_ones(reading, (tree.first, *(operand for _, operand in tree.rest)))
     product = values[0]
-    for (sign, _), value in zip(tree.rest, values[1:], strict=True):
-        product = multiplied(reading, product, value, sign)
+    for k, ((sign, operand), value) in enumerate(zip(tree.rest, values[1:], strict=True)):
+        try:
+            product = multiplied(reading, product, value, sign)
+        except Issue as issue:
+            if k == 0 and issue.help is None and sign in "*⊙∘":
+                issue.help = offer_entrywise(reading, tree.first, operand, product, value)
+            raise
     return product
 
 
@@ -213,7 +229,7 @@ def _unwrapped(tree: Tree) -> Tree:
 
 def _matrix_power(reading: Reading, base: Value, exponent: int, span: Span) -> Value:
     if exponent == 0:
-        return Value(Delta(*base.axes), base.axes, span)
+        return Value(Delta(base.axes[0], base.axes[1]), base.axes, span)
     if exponent < 0:
         base = inverse(reading, base, base.span)
     product = base

@@ -18,7 +18,6 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.index_operations import along, number_of, parameters_of, reduced
 from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.algebra.occurrences import ALONG
-from tensorgrad_cli.algebra.ranges import times
 from tensorgrad_cli.algebra.reading import Reading, not_yet
 from tensorgrad_cli.algebra.values import Value, axes_of, entrywise, shapes_do_not_meet
 from tensorgrad_cli.notation.tree import Call, Name
@@ -67,12 +66,9 @@ def _operation(reading: Reading, tree: Call, arguments: Sequence[Value]) -> Valu
     if name == "norm" and not axes:
         return norm_of(argument, parameters, tree.span)
     over = axes or argument.axes
-    if not over:
-        value = argument.expression if name != "var" and name != "std" else None
-        if value is None:
-            raise Issue("rank", tree.span, f"{written} wants a tensor, {argument.text} is a scalar")
-        return Value(value, (), tree.span)
-    value = reduced(name, over, argument.expression, parameters)
+    if not over and name in ("var", "std"):
+        raise Issue("rank", tree.span, f"{written} wants a tensor, {argument.text} is a scalar")
+    value = reduced(name, over, argument.expression, parameters) if over else argument.expression
     left = tuple(axis for axis in argument.axes if axis not in over)
     if keep:
         raise not_yet(tree.span, "keepdims")
@@ -193,8 +189,8 @@ def _vec(reading: Reading, tree: Call, value: Value) -> Value:
     if value.rank != 2:
         shape = reading.ranges.words(value.axes)
         raise Issue("rank", tree.span, f"vec stacks the columns of a matrix, {value.text} is {shape}")
-    rows, columns = (reading.ranges.dimension(axis.dimension) for axis in value.axes)
-    (out,) = axes_of((times(rows, columns),))
+    rows, columns = (axis.dimension for axis in value.axes)
+    (out,) = axes_of((reading.ranges.product(rows, columns, tree.span),))
     return Value(Op("vec", value.axes, (out,), (value.expression,)), (out,), tree.span)
 
 
@@ -222,14 +218,11 @@ def kron(reading: Reading, a: Value, b: Value) -> Value:
     """The Kronecker product of two matrices; its dimensions are products."""
     if a.rank != 2 or b.rank != 2:
         raise shapes_do_not_meet(reading, a, b, "kron wants two matrices")
-    dimension = reading.ranges.dimension
-    out = axes_of(
-        tuple(
-            times(dimension(x.dimension), dimension(y.dimension)) for x, y in zip(a.axes, b.axes, strict=True)
-        )
-    )
+    span = a.span.to(b.span)
+    pairs = zip(a.axes, b.axes, strict=True)
+    out = axes_of(tuple(reading.ranges.product(x.dimension, y.dimension, span) for x, y in pairs))
     value = Op("kron", (*a.axes, *b.axes), out, (a.expression, b.expression))
-    return Value(value, out, a.span.to(b.span))
+    return Value(value, out, span)
 
 
 _ONE: Mapping[str, Callable[[Reading, Call, Value], Value]] = {

@@ -7,7 +7,7 @@ placeholders; `resolved` rebuilds an expression with the dimensions found.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from tensorgrad_cli.algebra.expression import (
@@ -34,7 +34,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.source import Issue, Span
 
-__all__ = ["Ranges", "shape_words", "times"]
+__all__ = ["Ranges", "over", "shape_words", "times"]
 
 _PLACEHOLDER = "\0"
 
@@ -46,6 +46,7 @@ class Ranges:
         self._parent: dict[Dimension, Dimension] = {}
         self._evidence: dict[Dimension, tuple[Span, str]] = {}
         self._origin: dict[Dimension, tuple[str, Span]] = {}
+        self._products: dict[Dimension, tuple[Dimension, Dimension]] = {}
         self._count = itertools.count()
 
     def unknown(self, name: str, span: Span) -> Dimension:
@@ -66,7 +67,20 @@ class Ranges:
         """The dimension itself where it is known, else the placeholder that stands for it."""
         while dimension in self._parent:
             dimension = self._parent[dimension]
+        if dimension in self._products:
+            left, right = map(self.find, self._products[dimension])
+            if self.known(left) and self.known(right):
+                self._parent[dimension] = times(left, right)
+                return self._parent[dimension]
         return dimension
+
+    def product(self, left: Dimension, right: Dimension, span: Span) -> Dimension:
+        """The dimension whose size is the product of two, of which one may not be known yet (`kron(I, A)`)."""
+        if self.known(left) and self.known(right):
+            return times(self.find(left), self.find(right))
+        made = self.unknown("I", span)
+        self._products[made] = (left, right)
+        return made
 
     def known(self, dimension: Dimension) -> bool:
         """Whether the dimension has been pinned."""
@@ -84,7 +98,7 @@ class Ranges:
         if found == wanted:
             return
         if not self.known(found):
-            self._parent[found] = wanted
+            self._pin(found, wanted)
             self._evidence[found] = (span, span.text)
             return
         if not self.known(wanted):
@@ -112,13 +126,21 @@ class Ranges:
             a, b = self.find(left), self.find(right)
             if a == b:
                 continue
-            if not self.known(a):
-                self._parent[a] = b
-            elif not self.known(b):
-                self._parent[b] = a
-            else:
+            unknown, other = (a, b) if not self.known(a) else (b, a)
+            if self.known(unknown) or not self._pin(unknown, other):
                 self._parent = before
                 return False
+        return True
+
+    def _pin(self, unknown: Dimension, dimension: Dimension) -> bool:
+        """Makes an unknown dimension another one; of a product the factor not known yet is found by division."""
+        if unknown in self._products and self.known(dimension):
+            left, right = map(self.find, self._products[unknown])
+            factor, other = (left, right) if self.known(right) else (right, left)
+            quotient = over(dimension, other) if self.known(other) else None
+            if quotient is None or not self.same(((factor, quotient),)):
+                return False
+        self._parent[unknown] = dimension
         return True
 
     def dimension(self, dimension: Dimension) -> Dimension:
@@ -207,20 +229,42 @@ def shape_words(shape: Iterable[Dimension], row: bool = False) -> str:
 def times(left: Dimension, right: Dimension) -> Dimension:
     """The dimension whose size is the product of two: the rows of a Kronecker product."""
 
-    def polynomial(dimension: Dimension) -> tuple[tuple[int, tuple[str, ...]], ...]:
-        if dimension.fixed is not None:
-            return ((dimension.fixed, ()),)
-        return dimension.terms or ((1, (dimension.name,)),)
-
     gathered: dict[tuple[str, ...], int] = {}
-    for a, names in polynomial(left):
-        for b, others in polynomial(right):
+    for a, names in _polynomial(left):
+        for b, others in _polynomial(right):
             key = tuple(sorted(names + others))
             gathered[key] = gathered.get(key, 0) + a * b
-    if set(gathered) <= {()}:
-        return Dimension(str(gathered.get((), 0)))
-    terms = tuple((c, names) for names, c in sorted(gathered.items()))
-    if terms == ((1, terms[0][1]),) and len(terms[0][1]) == 1:
-        return Dimension(terms[0][1][0])
-    name = " + ".join("·".join((*([str(c)] if c != 1 or not names else []), *names)) for c, names in terms)
-    return Dimension(name, terms)
+    return _dimension(gathered)
+
+
+def over(product: Dimension, factor: Dimension) -> Dimension | None:
+    """The dimension that times `factor` is `product`; None where there is none of whole size."""
+    (coefficient, names), *more = _polynomial(product)
+    (divisor, others), *rest = _polynomial(factor)
+    left = list(names)
+    for name in others:
+        if name not in left:
+            return None
+        left.remove(name)
+    if more or rest or coefficient % divisor:
+        return None
+    return _dimension({tuple(left): coefficient // divisor})
+
+
+def _polynomial(dimension: Dimension) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    if dimension.fixed is not None:
+        return ((dimension.fixed, ()),)
+    return dimension.terms or ((1, (dimension.name,)),)
+
+
+def _dimension(terms: Mapping[tuple[str, ...], int]) -> Dimension:
+    """The dimension of a size: a whole number, a named one, or a polynomial in names."""
+    if set(terms) <= {()}:
+        return Dimension(str(terms.get((), 0)))
+    if len(terms) == 1:
+        ((names, coefficient),) = terms.items()
+        if len(names) == coefficient == 1:
+            return Dimension(names[0])
+    ordered = sorted((names, c) for names, c in terms.items())
+    texts = ("·".join(([str(c)] if c != 1 or not names else []) + list(names)) for names, c in ordered)
+    return Dimension(" + ".join(texts), tuple((c, names) for names, c in ordered))

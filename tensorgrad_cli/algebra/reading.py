@@ -93,7 +93,7 @@ class Reading:
             help = f"known here: {', '.join(shown[:12])}"
         return Issue("unknown-tensor", name.span, f"there is no tensor or step named {written} here", help)
 
-    def entry(self, tensor: str, written: str, shape: Sequence[Dimension], tree: Indexed) -> None:
+    def entry(self, written: str, shape: Sequence[Dimension], tree: Indexed) -> None:
         """Checks that as many positions stand in the brackets as the tensor has axes."""
         count = len(tree.positions)
         if count == len(shape):
@@ -134,6 +134,17 @@ class Reading:
                     tree.span,
                     f"{tree.span.text} is outside: positions count from 0, and no negative one means the last",
                 )
+            case _:
+                self.plain(tree)
+                raise Issue(
+                    "position", tree.span, f"a position is an index or a number, {tree.span.text} is none"
+                )
+
+    def plain(self, tree: Tree) -> None:
+        """Raises `not-yet` for a position that is neither an index nor a number."""
+        match tree:
+            case Name() | Number() | Signed(_, Number()):
+                return
             case Indexed():
                 raise not_yet(tree.span, "a position that an integer tensor holds")
             case _:
@@ -190,8 +201,6 @@ class Reading:
             if not self._arity[name]:
                 self._arity[name] = max(1, len(call.arguments), *call.partials)
             return self._arity[name]
-        if name == "stop_gradient":
-            return 1
         if name in FUNCTIONS:
             return len(FUNCTIONS[name].parameters)
         raise self.unknown_function(call)

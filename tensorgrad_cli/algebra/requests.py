@@ -76,7 +76,7 @@ def _denominator(
             return text, ()
         case Indexed(Name(text) as name, positions):
             shape = reading.shape(name)
-            reading.entry(text, name.span.text, shape, denominator)
+            reading.entry(name.span.text, shape, denominator)
             pairs = zip(positions, shape, strict=True)
             return text, tuple(reading.position(p, env, d, denominator.span) for p, d in pairs)
         case Transposed(base):
@@ -126,7 +126,7 @@ def _matrix_numerator(reading: Reading, tree: Derivative, read: MatrixReader) ->
         raise _indices(tree, tree.denominators[0], f"{tree.denominators[0].span.text}[p,q]")
     value = read(reading, tree.numerator)
     expression = value.expression
-    if isinstance(expression, Ref) and _is_tensor(reading, expression.tensor):
-        if expression.indices == value.axes:
-            return expression.tensor, value
+    whole = isinstance(expression, Ref) and expression.indices == value.axes
+    if whole and isinstance(expression, Ref) and _is_tensor(reading, expression.tensor):
+        return expression.tensor, value
     return reading.define(expression, value.axes), value

@@ -7,9 +7,10 @@ Kronecker delta goes away by it. The laws are the small functions in RULES, each
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
-from tensorgrad_cli.algebra.expression import Expression, mapped, subtract
-from tensorgrad_cli.algebra.reuse import reuse_steps
+from tensorgrad_cli.algebra.expression import Chain, Equation, Expression, mapped, subtract
+from tensorgrad_cli.algebra.reuse import reused
 from tensorgrad_cli.algebra.scalars import SCALAR_RULES
 from tensorgrad_cli.algebra.sums import SUM_RULES, one_sum
 
@@ -27,7 +28,19 @@ def simplified(expression: Expression) -> Expression:
 
 def difference(left: Expression, right: Expression) -> Expression:
     """left - right, tidied up: what a claim has too much."""
-    return simplified(subtract(left, right))
+    return simplified(subtract(simplified(left), simplified(right)))
+
+
+def reuse_steps(expression: Expression, equations: Chain) -> Expression:
+    """The expression, simplified, with what the equations compute called by their names: `1 - tanh(z[i,j])²`
+    is `1 - y[i,j]²` where one of them is `y[i,j] = tanh(z[i,j])`. Give none that is not to be named."""
+    tidy = tuple(Equation(e.tensor, e.indices, _tidy_side(e)) for e in equations)
+    return simplified(reused(simplified(expression), tidy))
+
+
+@lru_cache(maxsize=1024)
+def _tidy_side(equation: Equation) -> Expression:
+    return simplified(equation.expression)
 
 
 def _simplified(expression: Expression, done: dict[Expression, Expression]) -> Expression:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import assert_never
 
 from tensorgrad_cli.algebra.expression import (
+    ONE,
     Add,
     Apply,
     Const,
@@ -143,9 +144,10 @@ class Definitions:
             else:
                 together.append(factor)
         rest = multiply(Const(sign), *together)
-        if len(together) == len(factors):
-            terms.append(Apply("log", (0,), (rest,)))
-        elif rest != constant(1):
+        if isinstance(rest, Product | Const):
+            if rest != ONE:
+                terms.append(Apply("log", (0,), (rest,)))
+        else:
             terms.append(self.logarithm(rest))
         return add(*terms)
 

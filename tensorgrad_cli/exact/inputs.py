@@ -61,11 +61,10 @@ class Inputs:
             case "binary":
                 return rng.integers(0, 2, full)
             case "signs":
-                signs: Integers = 2 * rng.integers(0, 2, full) - 1
-                return signs
+                return np.where(rng.integers(0, 2, full) == 0, np.int64(-1), np.int64(1))
             case "onehot":
-                last = full[-1]
-                return (rng.integers(0, last, full[:-1])[..., None] == np.arange(last)).astype(np.int64)
+                hot: Integers = rng.integers(0, full[-1], full[:-1])[..., None]
+                return np.equal(hot, np.arange(full[-1])).astype(np.int64)
             case _:
                 dimension = tensor.indexes
                 return rng.integers(0, 8 if dimension is None else dimension.size(self._sizes), full)

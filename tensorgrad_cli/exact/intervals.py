@@ -155,9 +155,9 @@ def absolute(a: Interval) -> Interval:
 
 def reciprocal(a: Interval) -> Interval:
     """1 / a, where a is not zero."""
-    if a.lowest_sign == -1 and a.highest_sign == 1:
+    if a.low == a.high == 0 or a.low < 0 < a.high:
         return Interval(-_INF, _INF, vanishing=a.vanishing)
-    if a.highest_sign <= 0:
+    if a.high <= 0:
         return negated(reciprocal(negated(a)))
     low: Bound = Fraction(0) if a.high == _INF else 1 / Fraction(a.high)
     high: Bound = _INF if a.low == 0 else 1 / Fraction(a.low)
@@ -224,20 +224,24 @@ def _image(
     end: Bound, end_open: bool, function: Callable[[float], float], low: float, high: float, *, down: bool
 ) -> tuple[Bound, bool]:
     limit: Bound = low if down else high
-    if not math.isinf(limit):
+    if not isinstance(limit, float) or not math.isinf(limit):
         limit = Fraction(limit)
-    if math.isinf(end):
+    value = _finite(end, function)
+    if value is None:
         return limit, True
+    if value.is_integer() and -1 <= end <= 1 and Fraction(end).denominator == 1:
+        return Fraction(value), end_open  # exp(0), log(1), sqrt(1), atan(0): exact
+    exact = Fraction(value)
+    slack = abs(exact) * _SLACK
+    inner = max(exact - slack, limit) if down else min(exact + slack, limit)
+    return inner, True
+
+
+def _finite(end: Bound, function: Callable[[float], float]) -> float | None:
+    if math.isinf(end):
+        return None
     try:
         value: float = function(float(end))
     except (OverflowError, ValueError):
-        return limit, True
-    if math.isinf(value) or math.isnan(value):
-        return limit, True
-    if value == round(value) and float(end) == end and abs(end) <= 1 and float(end).is_integer():
-        return Fraction(round(value)), end_open  # exp(0), log(1), sqrt(1), atan(0): exact
-    exact = Fraction(value)
-    slack = abs(exact) * _SLACK
-    moved: Bound = exact - slack if down else exact + slack
-    beyond = moved <= limit if down else moved >= limit
-    return (limit, True) if beyond else (moved, True)
+        return None
+    return None if math.isinf(value) or math.isnan(value) else value

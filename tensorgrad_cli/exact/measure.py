@@ -14,6 +14,7 @@ from functools import reduce
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.expression import (
     RANGE,
@@ -101,25 +102,29 @@ def plus(a: Measure, b: Measure) -> Measure:
 
 def _repeated(a: Measure, count: int) -> Measure:
     """The measure of a sum of `count` alike terms with denominators of their own."""
-    if not a.bottom and not a.bottom_bits:
-        return a
-    total = a
-    for _ in range(count - 1):
-        total = plus(total, a)
-    return total
-
-
-def _changed(a: Measure, **fields: float | bool) -> Measure:
-    values = {name: getattr(a, name) for name in a.__struct_fields__}
-    return Measure(**{**values, **fields})
+    return replace(
+        a,
+        top=min(a.top + (count - 1) * a.bottom, _CAP),
+        bottom=min(count * a.bottom, _CAP),
+        bits=min(a.bits + (count - 1) * a.bottom_bits, _CAP),
+        bottom_bits=min(count * a.bottom_bits, _CAP),
+    )
 
 
 class Measures:
-    """Measures of expanded expressions over some tensors and equations, each found once."""
+    """Measures of expanded expressions over some tensors and equations, each found once.
+
+    `opaque`: of the model in which signs are random functions and discrete values any values.
+    """
 
     def __init__(
-        self, tensors: Mapping[str, Tensor], equation: Callable[[str], Equation | None]
+        self,
+        tensors: Mapping[str, Tensor],
+        equation: Callable[[str], Equation | None],
+        *,
+        opaque: bool = False,
     ) -> None:
+        self._opaque = opaque
         self._tensors = tensors
         self._equation = equation
         self._found: dict[Expression, Measure] = {}
@@ -153,9 +158,7 @@ class Measures:
             case _:
                 assert_never(expression)
 
-    def _all(
-        self, combine: Callable[[Measure, Measure], Measure], parts: Iterable[Expression]
-    ) -> Measure:
+    def _all(self, combine: Callable[[Measure, Measure], Measure], parts: Iterable[Expression]) -> Measure:
         return reduce(combine, map(self.of, parts))
 
     # --- entries --------------------------------------------------------------------------------
@@ -170,7 +173,7 @@ class Measures:
                 self._steps[ref.tensor] = self.of(equation.expression)
             return self._steps[ref.tensor]
         tensor = self._tensors.get(ref.tensor)
-        return Measure(top=1) if tensor is None else _of_input(tensor)
+        return Measure(top=1) if tensor is None else _of_input(tensor, relaxed=self._opaque)
 
     def _positions(self, positions: Iterable[Position]) -> Measure:
         bits = sum(_gathers(position) for position in positions) * _CHOICE_BITS
@@ -188,13 +191,13 @@ class Measures:
         if name == "pow":
             return self._power(expression, inner)
         if name in _SIGNED:
-            return _sign_of(inner, with_value=name in ("abs", "relu"))
+            return self._sign_of(inner, with_value=name in ("abs", "relu"))
         if name in ("max", "min", "<", "<=", "=", "!="):
             return self._of_two(expression)
         if name == "log":
-            return _changed(_oracle(inner, rational=False), logs=True)
+            return replace(_oracle(inner, rational=False), logs=True)
         if name in ("sin", "cos"):
-            return _changed(_oracle(inner, rational=False), waves=True)
+            return replace(_oracle(inner, rational=False), waves=True)
         return _oracle(inner, rational=name not in FUNCTIONS)
 
     def _power(self, expression: Apply, inner: Measure) -> Measure:
@@ -202,31 +205,28 @@ class Measures:
         match expression.arguments[1]:
             case Const(value) if value.denominator == 1:
                 times_over = float(abs(value))
-                top, bottom = (
-                    (base.top, base.bottom) if value > 0 else (base.bottom, base.top)
-                )
+                top, bottom = (base.top, base.bottom) if value > 0 else (base.bottom, base.top)
                 bits, bottom_bits = (
                     (base.bits, base.bottom_bits) if value > 0 else (base.bottom_bits, base.bits)
                 )
-                return _changed(
+                return replace(
                     base,
                     top=min(top * times_over, _CAP),
                     bottom=min(bottom * times_over, _CAP),
-                    # A sign squared is 1, so that powers have no more signs than the base and its copy.
-                    bits=bits * min(times_over, 2),
-                    bottom_bits=bottom_bits * min(times_over, 2),
+                    bits=min(bits * times_over, _CAP),
+                    bottom_bits=min(bottom_bits * times_over, _CAP),
                 )
             case _:
-                return _changed(_oracle(inner, rational=False), roots=True)
+                return replace(_oracle(inner, rational=False), roots=True)
 
     def _of_two(self, expression: Apply) -> Measure:
         a, b = map(self.of, expression.arguments)
         gap = plus(a, b)
         if expression.function in ("max", "min"):
-            return _sign_of(gap, with_value=True)
+            return self._sign_of(gap, with_value=True)
         if all(map(self._whole, expression.arguments)):
-            return _changed(gap, top=0, bottom=0)
-        return _sign_of(gap, with_value=False)
+            return replace(gap, top=0, bottom=0)
+        return self._sign_of(gap, with_value=False)
 
     def _whole(self, expression: Expression) -> bool:
         match expression:
@@ -243,14 +243,20 @@ class Measures:
             case _:
                 return False
 
+    def _sign_of(self, inner: Measure, *, with_value: bool) -> Measure:
+        if self._opaque:
+            sign = replace(_oracle(inner, rational=False), signs=True)
+            return times(sign, inner) if with_value else sign
+        return _sign_of(inner, with_value=with_value)
+
     def _operated(self, expression: Op) -> Measure:
         inner = self._all(times, expression.arguments)
         places = self._positions(expression.out)
         name, count = expression.operation, _LARGEST_SIZE
         if name in ("max", "min"):
-            return _changed(
+            return replace(
                 times(inner, places),
-                bits=inner.bits + _CHOICE_BITS,
+                bits=inner.bits + (0 if self._opaque else _CHOICE_BITS),
                 rational=False,
                 signs=True,
             )
@@ -259,15 +265,17 @@ class Measures:
             for _ in range(count - 1):
                 whole = times(whole, inner)
             if name == "inv":
-                return _changed(whole, top=whole.degree, bottom=whole.degree, bottom_bits=whole.bits)
+                return replace(whole, top=whole.degree, bottom=whole.degree, bottom_bits=whole.bits)
             return times(whole, places)
         if name in _RATIONAL_OPERATIONS:
             return times(_repeated(inner, count) if name == "cumsum" else inner, places)
         return _oracle(times(inner, places), rational=False)
 
 
-def _of_input(tensor: Tensor) -> Measure:
+def _of_input(tensor: Tensor, *, relaxed: bool) -> Measure:
     """How the entries of an input depend on what is drawn independently."""
+    if relaxed and tensor.values in ("binary", "signs", "onehot"):
+        return Measure(top=1)
     if tensor.values in ("binary", "signs"):
         return Measure(bits=1, discrete=True)
     if tensor.values in ("onehot", "integers"):
@@ -290,7 +298,7 @@ def _gathers(position: Position) -> int:
 
 def _oracle(inner: Measure, *, rational: bool) -> Measure:
     """A random function: a value of its own, once its arguments are told apart."""
-    return _changed(
+    return replace(
         inner,
         top=1 + inner.degree,
         bottom=0,
@@ -303,7 +311,7 @@ def _oracle(inner: Measure, *, rational: bool) -> Measure:
 def _sign_of(inner: Measure, *, with_value: bool) -> Measure:
     """The sign of a value, or the value times it: one more random sign, once the value's own are fixed."""
     own = 1 + inner.bits + inner.bottom_bits
-    return _changed(
+    return replace(
         inner,
         top=inner.top if with_value else 0,
         bottom=inner.bottom if with_value else 0,

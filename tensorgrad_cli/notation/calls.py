@@ -235,15 +235,11 @@ def _bare_function(p: Cursor, name: Name) -> Issue:
         return Issue(
             "function-argument", name.span, message, f"write `{word}[i] …`, or `{word}(A)` of all entries"
         )
-    if kind in FACTOR_STARTS or kind in ("√", "∂"):
+    if kind in FACTOR_STARTS:
         return _applied(p, name, k)
-    if kind == "-" and p.kinds[k + 1] in FACTOR_STARTS:
-        help = f"write `{word}(-{p.factor_text(k + 1)})`"
-    else:
-        help = f"write `{word}(…)`"
-    return Issue(
-        "function-argument", name.span, f"the function `{word}` needs its argument in parentheses", help
-    )
+    argument = f"-{p.factor_text(k + 1)}" if kind == "-" and p.kinds[k + 1] in FACTOR_STARTS else "…"
+    message = f"the function `{word}` needs its argument in parentheses"
+    return Issue("function-argument", name.span, message, f"write `{word}({argument})`")
 
 
 def _applied(p: Cursor, name: Name, k: int) -> Issue:
@@ -254,9 +250,10 @@ def _applied(p: Cursor, name: Name, k: int) -> Issue:
     if chained or (p.kinds[k] == "name" and "(" in argument and word == "log"):
         inner_word = p.text(k)
         inner = p.factor_text(k + 1)
+        end = p.starts[k + 1] + len(inner)
         if inner[:1] == "(" and p.kinds[k + 1] == "(":
             inner = inner[1:-1]
-        span = Span(p.source, name.span.start, p.ends[k])
+        span = Span(p.source, name.span.start, end)
         both = word + inner_word
         whole = f"{both}({inner})" if both in p.vocabulary.builtins else f"{word}({inner_word}({inner}))"
         help = f"write `{whole}`"
@@ -270,7 +267,7 @@ def _powered_function(p: Cursor, name: Name) -> Issue:
     exponent = p.text(k)
     last = k
     if p.kinds[k] in ("^", "**"):
-        last = k + 2 if p.kinds[k + 1] in "+-" else k + 1
+        last = min(k + 2 if p.kinds[k + 1] in ("+", "-") else k + 1, len(p.kinds) - 2)
         exponent = p.source.text[p.starts[k] : p.ends[last]]
     follows = p.kinds[last + 1] in FACTOR_STARTS
     argument = p.factor_text(last + 1) if follows else "x"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from tensorgrad_cli.notation.names import canonical
 from tensorgrad_cli.notation.tokens import DEEPEST, Tokens, too_deep
@@ -125,11 +124,9 @@ class Cursor:
     def written_sum(self) -> str | None:
         """'sum' or 'prod' where a written one begins here: `Σ`, `∏`, or our `sum`, `prod` with brackets."""
         kind = self.kinds[self.k]
-        if kind == "Σ":
-            return "sum"
-        if kind == "Π":
-            return "prod"
-        if kind != "name" or self.kinds[self.k + 1] not in ("[", "mask"):
+        if kind != "name":
+            return {"Σ": "sum", "Π": "prod"}.get(kind)
+        if self.kinds[self.k + 1] not in ("[", "mask"):
             return None
         word = self.text(self.k)
         if word not in ("sum", "prod") or self.positions:
@@ -171,5 +168,7 @@ class Cursor:
 
 def suggestion(word: str, known: Sequence[str]) -> str | None:
     """The known name that the word is most like, if any is."""
+    from difflib import get_close_matches
+
     close = get_close_matches(word, known, 1, 0.7)
     return close[0] if close else None

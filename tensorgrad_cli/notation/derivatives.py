@@ -61,6 +61,8 @@ def _is_derivative(p: Cursor, above: Name, below: Name, apart: bool) -> bool:
         return True
     if len(taken) == 2 or (apart and taken):
         return False
+    if not both and any(name[:1] in "_0123456789" for name in (numerator, denominator)):
+        return False
     if not both and all(p.role(name.text) != "unknown" for name in (above, below)):
         return False
     raise _ambiguous(p, above, below, both, taken)
@@ -230,7 +232,8 @@ def _behind_derivative(p: Cursor, start: int, denominators: list[Tree]) -> Issue
         sign = "ᵀ"
     span = Span(p.source, start, p.ends[last])
     message = f"`{sign}` behind a derivative could belong to all of it or to `{denominators[-1].span.text}`"
-    return Issue("behind-derivative", span, message, f"write `({written}){sign}`")
+    other = f" or `{written}`" if p.kinds[p.k] == "transpose" else ""
+    return Issue("behind-derivative", span, message, f"write `({written}){sign}`{other}")
 
 
 def _taken(p: Cursor) -> bool:

@@ -150,7 +150,9 @@ def _powered_root(p: Cursor, k: int, operand: Tree) -> Issue:
     function = _ROOTS[p.kinds[k]]
     message = "a power behind a root can be read in two ways"
     help = f"write `{function}({inner}{power})` or `{function}({bare}){power}`"
-    return Issue("powered-root", Span(p.source, p.starts[k], p.ends[p.k]), message, help)
+    return Issue(
+        "powered-root", Span(p.source, p.starts[k], p.ends[min(last, len(p.kinds) - 1)]), message, help
+    )
 
 
 def _with_behind(p: Cursor, base: Tree, kind: str) -> Tree:
@@ -225,8 +227,10 @@ def unexpected(p: Cursor, help: str | None = None) -> Issue:
     if kind in ("Σ", "Π"):
         return needs_parentheses(p, k)
     if kind == "∇":
-        following = p.text(k + 1) if p.kinds[k + 1] == "name" else "f"
-        end = k + 1 if p.kinds[k + 1] == "name" else k
+        named_next = p.kinds[k + 1] == "name"
+        end = k + 1 if named_next else k
+        ours = p.role(p.name(k + 1).text) in ("our function", "operation", "matrix") if named_next else True
+        following = "(…)" if ours else p.text(k + 1)
         span = Span(p.source, p.starts[k], p.ends[end])
         message = f"`{span.text}` does not say by what to differentiate"
         return Issue("nabla", span, message, f"write `∂{following}/∂x`")

@@ -17,11 +17,9 @@ and whether `da/db` is a derivative; everything else about names is left to `alg
 
 from __future__ import annotations
 
-import re
-
 from tensorgrad_cli.notation.cursor import Arguments, Cursor, Positions
 from tensorgrad_cli.notation.factors import unexpected
-from tensorgrad_cli.notation.names import NAME, canonical
+from tensorgrad_cli.notation.names import canonical, leading_name
 from tensorgrad_cli.notation.products import terms
 from tensorgrad_cli.notation.tokens import COMPARISONS, Tokens, too_deep
 from tensorgrad_cli.notation.tree import EquationTree, Mask, Name, Tree, Vocabulary
@@ -96,9 +94,6 @@ def _parameters(p: Cursor) -> tuple[Name, ...]:
     return tuple(out)
 
 
-_LEFT = re.compile(rf"\s*({NAME})\s*(\[)?")
-
-
 def left_name(source: Source) -> tuple[str, str, Span, tuple[str, ...] | None]:
     """What a line of a chain (or a definition) begins with: name, spelling, span, and what its brackets hold.
 
@@ -106,7 +101,7 @@ def left_name(source: Source) -> tuple[str, str, Span, tuple[str, ...] | None]:
     positions in the brackets are given as they are written (`h[t-1,i]` has `('t-1', 'i')`), None where there
     are no brackets or they do not close. Raises Issue `step-name` where the line begins with no name.
     """
-    found = _LEFT.match(source.text)
+    found = leading_name(source.text)
     if found is None:
         first = source.text.split("=")[0].strip()
         message = f"`{first}` is not a name" if first else "the line is empty"
@@ -115,7 +110,8 @@ def left_name(source: Source) -> tuple[str, str, Span, tuple[str, ...] | None]:
             "step-name", source.span(0, max(len(source.text.split("=")[0].rstrip()), 1)), message, help
         )
     spelling = found[1]
-    indices = _bracketed(source.text, found.end()) if found[2] else None
+    rest = source.text[found.end() :].lstrip()
+    indices = _bracketed(rest, 1) if rest[:1] == "[" else None
     return canonical(spelling), spelling, source.span(found.start(1), found.end(1)), indices
 
 
@@ -211,7 +207,11 @@ def _positions(p: Cursor, closer: int) -> Positions:
     if p.k == closer:
         return ()
     while True:
-        tree = terms(p)
+        if p.kinds[p.k] == "name" and p.kinds[p.k + 1] in (",", "]"):
+            tree: Tree = p.name(p.k)
+            p.k += 1
+        else:
+            tree = terms(p)
         extent = None
         if p.kinds[p.k] == ":":
             p.k += 1

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
-from tensorgrad_cli.notation.names import NAME, NAME_REST, plain_letter
+from tensorgrad_cli.notation.names import is_wide, name_pattern, plain_letter
 from tensorgrad_cli.source import Issue, Source, Span
 
 __all__ = ["COMPARISONS", "DEEPEST", "PRIMES", "Tokens", "too_deep"]
@@ -33,18 +34,21 @@ _KINDS: dict[str, str] = {
     **{"∑": "Σ", "Π": "Π", "∏": "Π"},
 }
 
-_TOKEN = re.compile(
-    rf"""\s*(?:
-      (?P<name>{NAME})(?P<partials>(?:\.[0-9]+)+)?
+_TOKEN = rf"""\s*(?:
+      (?P<name>NAME)(?P<partials>(?:\.[0-9]+)+)?
     | (?P<number>(?:[0-9]+(?:\.[0-9]+|\.(?![0-9A-Za-z]))?|\.[0-9]+)(?:[eE][+\-−]?[0-9]+)?)
     | (?P<superscript>⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
     | (?P<inverse>⁻[ᵀ⊤])
-    | (?P<transpose>[ᵀ⊤]|\.T(?![{NAME_REST}]))
+    | (?P<transpose>[ᵀ⊤]|\.T(?![A-Za-z0-9_]))
     | (?P<sign>\*\*|<=|>=|==|!=|\|\||[{re.escape("".join(s for s in _KINDS if len(s) == 1))}])
     | (?P<other>\S)
-    )""",
-    re.VERBOSE,
-)
+    )"""
+
+
+@lru_cache
+def _compiled(wide: bool) -> re.Pattern[str]:
+    return re.compile(_TOKEN.replace("NAME", name_pattern(wide)), re.VERBOSE)
+
 
 _CLOSERS = {")": "(", "]": "["}
 _BARS = frozenset(("|", "‖", "||"))
@@ -92,7 +96,7 @@ class Tokens:
         kinds, starts, ends = self.kinds, self.starts, self.ends
         stack: list[int] = []
         end = len(text.rstrip())
-        for found in _TOKEN.finditer(text, 0, end):
+        for found in _compiled(is_wide(text)).finditer(text, 0, end):
             kind = found.lastgroup or ""
             starts.append(found.start("name" if kind == "partials" else kind))
             ends.append(found.end())

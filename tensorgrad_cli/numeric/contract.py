@@ -17,6 +17,9 @@ from msgspec import Struct
 __all__ = ["Contractor", "contractor"]
 
 Array = Any
+
+# A copy of so many entries costs more than a call of BLAS.
+_WORTH_A_CALL = 512
 Pairing = Callable[[Array, Array], Array]
 
 
@@ -145,7 +148,12 @@ def _pairing(a: str, b: str, out: str, sizes: Mapping[str, int]) -> Pairing:
     if all(letter in b for letter in a) and all(letter in a for letter in b):
         subscripts = f"{a},{b}->{out}"  # a dot product for each batch entry: not worth a BLAS call each
         return lambda x, y: np.einsum(subscripts, x, y)
-    return _batched_product(a, b, out, sizes)
+    batch = "".join(letter for letter in out if letter in a and letter in b)
+    for owner, other in ((a, b), (b, a)):
+        lead = _lead(owner, other, out)
+        if lead and _entries(owner, sizes) >= _WORTH_A_CALL * _entries(lead + batch, sizes):
+            return _batched_product(a, b, out, sizes, lead + batch)
+    return _batched_product(a, b, out, sizes, batch)
 
 
 def _without(letters: str, axes: tuple[int, ...]) -> str:
@@ -187,6 +195,10 @@ def _matrix_product(a: str, b: str, out: str, sizes: Mapping[str, int]) -> Pairi
 def _matrix_product_of(a: str, b: str, out: str, sizes: Mapping[str, int]) -> Pairing:
     left = "".join(letter for letter in a if letter not in b)
     right = "".join(letter for letter in b if letter not in a)
+    lead = _lead(a, b, out)
+    large = _entries(a, sizes) >= _WORTH_A_CALL * _entries(lead, sizes)
+    if lead and large and _copied(a, left, "".join(c for c in a if c in b), sizes):
+        return _batched_product(a, b, out, sizes, lead)
     orders = ["".join(c for c in a if c in b), "".join(c for c in b if c in a)]
     summed = min(orders, key=lambda order: _copied(a, left, order, sizes) + _copied(b, right, order, sizes))
     rows, columns = _as_matrix(a, left, summed, sizes), _as_matrix(b, summed, right, sizes)
@@ -204,6 +216,14 @@ def _matrix_product_of(a: str, b: str, out: str, sizes: Mapping[str, int]) -> Pa
         return result if turn is None else result.transpose(turn)
 
     return call
+
+
+def _lead(a: str, b: str, out: str) -> str:
+    """The letters that begin both the first operand and the result, and are not the second's."""
+    length = 0
+    while length < min(len(a), len(out)) and a[length] == out[length] and a[length] not in b:
+        length += 1
+    return a[:length]
 
 
 def _copied(letters: str, kept: str, summed: str, sizes: Mapping[str, int]) -> int:
@@ -225,13 +245,21 @@ def _as_matrix(
     return lambda x: x.transpose(turn).reshape(shape)
 
 
-def _batched_product(a: str, b: str, out: str, sizes: Mapping[str, int]) -> Pairing:
-    batch = "".join(letter for letter in out if letter in a and letter in b)
-    left = "".join(letter for letter in a if letter not in b)
-    right = "".join(letter for letter in b if letter not in a)
+def _batched_product(a: str, b: str, out: str, sizes: Mapping[str, int], batch: str) -> Pairing:
+    """matmul with batch letters in front, of both operands or of one only."""
+    after = [letter for letter in out if letter not in batch]
+    if after and after[0] in b:  # so that the result comes out in its own order where it can
+        turned = _stacked_product(b, a, out, sizes, batch)
+        return lambda x, y: turned(y, x)
+    return _stacked_product(a, b, out, sizes, batch)
+
+
+def _stacked_product(a: str, b: str, out: str, sizes: Mapping[str, int], batch: str) -> Pairing:
+    left = "".join(letter for letter in a if letter not in b and letter not in batch)
+    right = "".join(letter for letter in b if letter not in a and letter not in batch)
     summed = "".join(letter for letter in a if letter in b and letter not in batch)
-    rows = _as_stack(a, batch, left, summed, sizes)
-    columns = _as_stack(b, batch, summed, right, sizes)
+    rows = _as_stack(a, "".join(letter for letter in batch if letter in a), left, summed, sizes)
+    columns = _as_stack(b, "".join(letter for letter in batch if letter in b), summed, right, sizes)
     natural = batch + left + right
     shape = tuple(sizes[letter] for letter in natural)
     turn = _permutation(natural, out)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from tensorgrad_cli.numeric.noise import FEW, ROUNDING, SPACINGS, noise_of
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, Samples, scales
-from tensorgrad_cli.numeric.romberg import SAFETY, SIGMAS, Extrapolated, extrapolate
+from tensorgrad_cli.numeric.romberg import NEAR, SAFETY, SIGMAS, Extrapolated, extrapolate
 
 __all__ = ["Differences", "directional", "jacobian", "scales"]
 
@@ -92,25 +92,31 @@ def directional(
     directions: Array,
     *,
     scale: Array | None = None,
+    noise: Array | None = None,
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     seed: int = 0,
 ) -> Differences:
     """The derivatives of f along the rows of `directions` [d, n]; a step of 1 is the whole direction.
 
-    Choose directions that move every coordinate by about its own scale (`projection.directions` does).
+    Choose directions that move coordinates by about their own scale (`projection.directions` does). `noise`
+    [m] is that of an earlier result at the same point, which saves measuring it again.
     """
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x) if scale is None else scale
     probe = Probe(f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory)
-    return differences(probe, np.ones(len(directions)), np.random.default_rng(seed))
+    return differences(probe, np.ones(len(directions)), np.random.default_rng(seed), noise)
 
 
-def differences(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differences:
+def differences(
+    probe: Probe, line_scale: Array, rng: np.random.Generator, sigma: Array | None = None
+) -> Differences:
     """All lines of a probe, block by block."""
-    few = probe.directions is not None
-    noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng, FEW if few else SPACINGS)
-    core, sigma = (CORE + GUARDS if few or noise.rough else CORE), noise.sigma
+    core = CORE if probe.directions is None else CORE + GUARDS
+    if sigma is None:
+        spacings = SPACINGS if probe.directions is None else FEW
+        noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng, spacings)
+        core, sigma = CORE + GUARDS if noise.rough else core, noise.sigma
     shape = (probe.lines, probe.outputs)
     values, bars = np.empty(shape), np.empty(shape)
     still = np.zeros(shape, np.bool_)
@@ -156,18 +162,18 @@ class Climb:
         self.which = which
         self.line_scale = line_scale
         self.sigma = sigma
-        size = max(np.abs(probe.x).max(initial=0.0), np.abs(probe.centre).max(initial=0.0))
-        self.hidden = SAFETY * SIGMAS * ROUNDING * float(size) * 2.0 ** -core[0]
+        self.hidden = SAFETY * SIGMAS * 2.0 ** -core[0] * np.maximum(sigma, ROUNDING * reference(probe))
+        # Smaller steps along a direction would be rounded with the points they lead to.
+        self.smaller = SMALLER if probe.directions is None else SMALLER[:2]
         self.kinks = np.zeros(len(which), np.bool_)
         self.lost = np.zeros(len(which), np.bool_)
         self.slopes: Array | None = None
         samples = probe.samples(which, core)
         self.taken: dict[int, tuple[Array, Array, NDArray[np.bool_]]] = {}
         self.keep(np.arange(len(which)), core, samples)
-        found = self.best(np.arange(len(which)), core)
+        found = self.best(np.arange(len(which)), core, 0)
         self.values, self.bars, self.still = found.values, found.bars, found.still
-        self.noisy, self.low, self.high = found.noisy, found.low, found.high
-        self.broken = found.broken
+        self.coarser, self.finer, self.broken = found.coarser, found.finer, found.broken
 
     def keep(self, lines: NDArray[np.intp], exponents: Sequence[int], samples: Samples) -> None:
         """Remember samples of some of the block's lines."""
@@ -199,12 +205,13 @@ class Climb:
             return Samples(*(np.stack([part[field] for part in parts]) for field in range(3)))
         return Samples(*(np.stack([part[field][:, lines] for part in parts]) for field in range(3)))
 
-    def best(self, lines: NDArray[np.intp], exponents: Sequence[int]) -> Found:
+    def best(self, lines: NDArray[np.intp], exponents: Sequence[int], down: int) -> Found:
+        """What these lines say at the steps they have, having climbed `down` to smaller ones."""
         unit = self.line_scale[lines]
-        found = find(self.gathered(lines, exponents), exponents, unit, self.probe.centre, self.sigma)
-        # Where f stands still its noise may hide in terms that cancel: as large as the inputs, or f elsewhere.
-        hidden = self.hidden / unit[:, None]
-        np.copyto(found.bars, hidden, where=found.still & (found.bars < hidden))
+        finer = self.smaller[down][0] if down < len(self.smaller) else exponents[-1]
+        found = find(self.gathered(lines, exponents), exponents, unit, self.probe.centre, self.sigma, finer)
+        np.copyto(found.values, 0.0, where=found.still)
+        np.copyto(found.bars, self.hidden / unit[:, None], where=found.still)
         return found
 
     def run(self, rms: Array) -> None:
@@ -212,12 +219,12 @@ class Climb:
         up = np.zeros(len(self.which), np.intp)
         down = np.zeros(len(self.which), np.intp)
         unit = self.line_scale[:, None]
-        for _ in range(len(LARGER) + len(SMALLER)):
+        for _ in range(len(LARGER) + len(self.smaller)):
             with np.errstate(invalid="ignore"):
                 good = self.bars * unit <= GOOD * np.maximum(np.abs(self.values) * unit, rms)
             poor = ~good & ~self.still
-            larger = np.any(poor & self.noisy & self.high, axis=1) & (up < len(LARGER))
-            smaller = np.any(poor & ~self.noisy & self.low, axis=1) & (down < len(SMALLER))
+            larger = np.any(poor & self.coarser, axis=1) & (up < len(LARGER))
+            smaller = np.any(poor & self.finer, axis=1) & (down < len(self.smaller))
             if not (larger.any() or smaller.any()):
                 break
             up, down = up + larger, down + smaller
@@ -236,10 +243,9 @@ class Climb:
         if new:
             self.keep(lines, new, self.probe.samples(self.which[lines], new))
         steps = sorted({*self.core, *sum(LARGER[:up], ()), *sum(SMALLER[:down], ())}, reverse=True)
-        found = self.best(lines, tuple(steps))
+        found = self.best(lines, steps, down)
         self.values[lines], self.bars[lines], self.still[lines] = found.values, found.bars, found.still
-        self.noisy[lines], self.low[lines], self.high[lines] = found.noisy, found.low, found.high
-        self.broken[lines] = found.broken
+        self.coarser[lines], self.finer[lines], self.broken[lines] = found.coarser, found.finer, found.broken
 
     def examine(self) -> None:
         """Tell kinks and lost lines from lines that merely had steps discarded."""
@@ -255,21 +261,32 @@ class Climb:
         self.lost = np.isnan(self.values).any(axis=1) & ~self.kinks
 
     def take_sides(self, lines: NDArray[np.intp]) -> None:
-        """On a kink: both one-sided slopes. Where they agree within their bars there is a derivative after
-        all."""
-        samples = self.probe.samples(self.which[lines], SIDES, by_side=True)
-        unit = self.line_scale[lines]
-        sides = [one_sided(samples, SIDES, unit, self.probe.centre, self.sigma, side) for side in (1, 0)]
-        apart = np.abs(sides[0].values - sides[1].values)
-        bars = sides[0].bars + sides[1].bars
-        agree = apart <= bars
+        """On a kink: both one-sided slopes, and a derivative where they agree."""
+        values, bars, slopes = both_sides(self.probe, self.which[lines], self.line_scale[lines], self.sigma)
         self.kinks[lines] = True
         self.still[lines] = False
-        self.values[lines] = np.where(agree, (sides[0].values + sides[1].values) / 2.0, np.nan)
-        self.bars[lines] = np.where(agree, bars, np.inf)
+        self.values[lines], self.bars[lines] = values, bars
         self.slopes = np.full((2, *self.values.shape), np.nan)
-        for number, side in enumerate(sides):
-            self.slopes[number, lines] = side.values
+        self.slopes[:, lines] = slopes
+
+
+def reference(probe: Probe) -> float:
+    """The size of terms that may cancel unseen where f does not move: that of f's outputs, else of its
+    inputs."""
+    finite = np.abs(probe.centre[np.isfinite(probe.centre)])
+    return float(finite.max(initial=0.0) or np.abs(probe.x).max(initial=0.0))
+
+
+def both_sides(
+    probe: Probe, which: NDArray[np.intp], unit: Array, sigma: Array
+) -> tuple[Array, Array, Array]:
+    """Of lines on a kink: the slopes [2, lines, m] left and right, and values and bars where they agree."""
+    samples = probe.samples(which, SIDES, by_side=True)
+    left, right = (one_sided(samples, SIDES, unit, probe.centre, sigma, side) for side in (1, 0))
+    bars = left.bars + right.bars
+    agree = np.abs(left.values - right.values) <= bars
+    values = np.where(agree, (left.values + right.values) / 2.0, np.nan)
+    return values, np.where(agree, bars, np.inf), np.stack([left.values, right.values])
 
 
 class Found(Struct, frozen=True):
@@ -278,27 +295,47 @@ class Found(Struct, frozen=True):
     values: Array
     bars: Array
     still: NDArray[np.bool_]
-    noisy: NDArray[np.bool_]
-    low: NDArray[np.bool_]
-    high: NDArray[np.bool_]
+    coarser: NDArray[np.bool_]
+    finer: NDArray[np.bool_]
     broken: NDArray[np.bool_]
 
 
-def find(samples: Samples, exponents: Sequence[int], unit: Array, centre: Array, sigma: Array) -> Found:
-    """The best quotient of each line [lines] and output [m] from samples at steps 2^exponent · unit."""
-    chosen = central(samples, exponents, centre, sigma)
+def find(
+    samples: Samples, exponents: Sequence[int], unit: Array, centre: Array, sigma: Array, next_finer: int
+) -> Found:
+    """The best quotient of each line [lines] and output [m] from samples at steps 2^exponent · unit.
+
+    Larger steps may help where noise prevails and the best window begins at the largest step; smaller ones,
+    from 2^next_finer on, where it ends beside or below them and truncation prevails, or they lie in a gap.
+    """
     unusable = np.isnan(samples.values)
-    still = np.all(unusable | (samples.values == centre), axis=(0, 1)) & ~np.all(unusable, axis=(0, 1))
+    stuck = np.all(unusable | (samples.values == centre), axis=1) & ~np.all(unusable, axis=1)
+    near = sum(exponent > NEAR for exponent in exponents)
+    still = np.all(stuck[near:], axis=0)
+    stuck &= ~still
+    if stuck.any():
+        sigma = stuck_noise(samples.values, stuck, centre, sigma)
+    chosen = central(samples, exponents, centre, sigma)
     broken: NDArray[np.bool_] = np.any(unusable, axis=(0, 1, 3))
     if broken.any():
         lines = np.flatnonzero(broken)
         part = Samples(samples.values[:, :, lines], samples.steps[:, :, lines], samples.crossed[:, :, lines])
         for side in (0, 1):
             replace_better(chosen, lines, one_sided(part, exponents, unit[lines], centre, sigma, side))
+    noisy = chosen.noise > chosen.truncation
+    low = chosen.last >= sum(exponent > next_finer for exponent in exponents) - 1
+    finer = low if next_finer > exponents[-1] else low & ~noisy
+    return Found(chosen.values, chosen.bars, still, noisy & (chosen.first == 0), finer, broken)
+
+
+def stuck_noise(values: Array, stuck: NDArray[np.bool_], centre: Array, sigma: Array) -> Array:
+    """The noise [lines, m] where f moved at some steps but was `stuck` at others: its values come in steps no
+    larger than the smallest move seen, and no difference table showed them."""
     with np.errstate(invalid="ignore"):
-        noisy = chosen.noise > chosen.truncation
-    low = chosen.last == len(exponents) - 1
-    return Found(chosen.values, chosen.bars, still, noisy, low, chosen.first == 0, broken)
+        moves = np.nanmax(np.abs(np.where(stuck[:, None], np.inf, values - centre)), axis=1, initial=0.0)
+    smallest = np.min(np.where(moves == 0.0, np.inf, moves), axis=0)
+    found: Array = np.where(stuck.any(axis=0) & np.isfinite(smallest), np.maximum(sigma, smallest), sigma)
+    return found
 
 
 def central(samples: Samples, exponents: Sequence[int], centre: Array, sigma: Array) -> Extrapolated:

@@ -22,7 +22,7 @@ __all__ = ["POINTS", "Noise", "deviations", "grid", "noise_of"]
 EPS = 2.0**-52
 POINTS = 9
 SPACINGS = (-36, -28, -20, -12)
-FEW = (-32, -16)
+FEW = (-36, -28, -20)
 ORDERS = (4, 5, 6)
 CONSISTENT = 4.0
 ROUGH = 16.0
@@ -39,11 +39,11 @@ def grid(
 ) -> NDArray[Any]:
     """`POINTS` exactly equidistant points [POINTS, n] near x, each moving by about scale · 2^exponent a
     point."""
-    last_place = np.ldexp(scale, -49)
+    last_place = np.spacing(np.abs(x) + np.ldexp(scale, exponent + 4))
     base = np.rint(x / last_place) * last_place
     if move is None:
         move = rng.choice((-1.0, 1.0), x.shape) * rng.uniform(0.5, 1.0, x.shape)
-    count = np.rint(move * 2.0 ** (exponent + 49))
+    count = np.rint(move * np.ldexp(scale, exponent) / last_place)
     spacing = np.where(count == 0.0, 0.0, (2.0 * np.floor(count / 2.0) + 1.0) * last_place)
     points: NDArray[Any] = base + np.arange(1, POINTS + 1)[:, None] * spacing
     return points

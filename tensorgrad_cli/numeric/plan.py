@@ -76,10 +76,11 @@ def plan(
     if not expression.free <= frozenset(order):
         lacking = sorted(index.name for index in expression.free - frozenset(order))
         raise ValueError(f"free indices without an axis: {', '.join(lacking)}")
-    read = references(expression)
-    relevant = batched & read
-    if relevant != batched:
-        return plan(expression, order, relevant, watch)
+    return _planned(expression, order, batched & references(expression), watch)
+
+
+@lru_cache(maxsize=4096)
+def _planned(expression: Expression, order: tuple[Index, ...], batched: frozenset[str], watch: bool) -> Plan:
     builder = _Builder(order, batched, watch)
     result = builder.value(expression)
     axes = builder.axes[result]
@@ -95,7 +96,7 @@ def plan(
         order=whole,
         layout=layout(axes, whole),
         missing=len(axes) < len(whole),
-        names=tuple(sorted(read)),
+        names=tuple(sorted(references(expression))),
         batched=tuple(sorted(batched)),
         dimensions=tuple(sorted(dimensions - {BATCH.name})),
         watches=tuple(builder.watches),
@@ -196,13 +197,19 @@ class _Builder:
         negative = summand.coefficient < 0
         coefficient = abs(summand.coefficient)
         free = self.ranked(index for index in carried if index not in summed)
-        untouched = len(slots) == 1 and coefficient == 1 and not (sizes or summand.within)
-        if untouched and len(free) == len(carried):
+        scaled = coefficient != 1 or bool(sizes or summand.within)
+        if len(slots) == 1 and len(free) == len(carried) and not scaled:
             return _Part(slots[0], negative, summand.places)
         known: dict[Index, str] = {}
         inputs = ",".join([letters(self.axes[slot], known) for slot in operands])
         step = Contraction(
-            operands, f"{inputs}->{letters(free, known)}", coefficient, scalars, sizes, summand.within
+            operands,
+            f"{inputs}->{letters(free, known)}",
+            coefficient,
+            scalars,
+            sizes,
+            summand.within,
+            scaled or bool(scalars),
         )
         return _Part(self.push(step, free), negative, summand.places)
 
@@ -211,7 +218,7 @@ class _Builder:
             return self.push(Number(Fraction(0)), ())
         if len(parts) == 1 and not (parts[0].negative or parts[0].places):
             return parts[0].slot
-        # Stable: those on the whole result before those on a part of it, the largest first.
+        # The largest on the whole result first: the others broadcast under it.
         parts.sort(key=lambda part: (bool(part.places), -len(self.axes[part.slot])))
         axes: dict[Index, None] = {}
         for part in parts:
@@ -220,7 +227,9 @@ class _Builder:
         whole = tuple(axes)
         if any(part.places for part in parts):
             whole = self.ranked(whole)
-        return self.push(Accumulation(tuple(self._term(p, whole) for p in parts), whole), whole)
+        plain = tuple(self._term(part, whole) for part in parts if not part.places)
+        placed = tuple(self._term(part, whole) for part in parts if part.places)
+        return self.push(Accumulation(plain, placed, whole), whole)
 
     def _term(self, part: _Part, whole: tuple[Index, ...]) -> Term:
         places = dict(part.places)

@@ -19,12 +19,13 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["SAFETY", "SIGMAS", "Extrapolated", "extrapolate"]
+__all__ = ["NEAR", "SAFETY", "SIGMAS", "Extrapolated", "extrapolate"]
 
 SAFETY = 4.0
 SIGMAS = 3.0
 ORDERS = 5
-NEAR = 2.0**-4
+# Steps above 2^NEAR leave the neighbourhood of the point.
+NEAR = -4
 # The smallest step of a window carries nearly all noise: its weight is at most Π 1/(1 - 4⁻ᵖʲ).
 WEIGHT = {1: 1.46, 2: 1.08}
 
@@ -67,7 +68,7 @@ def extrapolate(
     last = np.full(shape, len(steps) - 1, np.int8)
     measured = (SIGMAS * WEIGHT[power]) * noise
     witnesses = smallest_windows(quotients, measured, steps, power)
-    quotients, propagated = trust(quotients, measured, sum(step > NEAR for step in steps))
+    quotients, propagated = trust(quotients, measured, sum(step > 2.0**NEAR for step in steps))
     row = list(quotients)
     for order in range(1, min(len(steps), ORDERS + 1)):
         parents, row = row, list(row)

@@ -27,6 +27,8 @@ from tensorgrad_cli.numeric.steps import (
     Operation,
     Plan,
     Power,
+    Step,
+    Term,
     View,
 )
 
@@ -68,32 +70,35 @@ def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
     """The result with the plan's order of axes, and the slots that were kept."""
     slots: list[Array] = []
     for step, drops in zip(plan.steps, plan.drops, strict=True):
-        match step:
-            case View():
-                value = _viewed(step, slots, work)
-            case Contraction():
-                value = _contracted(step, slots, work, plan)
-            case Elementwise():
-                value = _applied(step, slots, work)
-            case Power():
-                value = _power(slots[step.base], step.exponent, work, plan)
-            case Accumulation():
-                value = _accumulated(step, slots, work, batch)
-            case Number():
-                value = _pi(work, plan) if step.value is None else work.number(step.value, plan.names)
-            case Arange():
-                value = np.arange(work.size(step.dimension), dtype=np.float64)
-            case Operation():
-                value = _operated(step, slots, work)
-            case _:
-                assert_never(step)
-        slots.append(value)
+        slots.append(_done(step, slots, work, plan, batch))
         for slot in drops:
             slots[slot] = None
     result = _laid(np.asarray(slots[plan.result]), plan.layout)
     if plan.missing:
         result = np.broadcast_to(result, _shape(plan.order, work, batch))
     return result, slots
+
+
+def _done(step: Step, slots: Sequence[Array], work: Run, plan: Plan, batch: int) -> Array:
+    match step:
+        case View():
+            return _viewed(step, slots, work)
+        case Contraction():
+            return _contracted(step, slots, work, plan)
+        case Elementwise():
+            return _applied(step, slots, work)
+        case Power():
+            return _power(slots[step.base], step.exponent, work, plan)
+        case Accumulation():
+            return _accumulated(step, slots, work, batch)
+        case Number():
+            return _pi(work, plan) if step.value is None else work.number(step.value, plan.names)
+        case Arange():
+            return np.arange(work.size(step.dimension), dtype=np.float64)
+        case Operation():
+            return _operated(step, slots, work)
+        case _:
+            assert_never(step)
 
 
 def _shape(axes: Sequence[Index], work: Run, batch: int) -> tuple[int, ...]:
@@ -168,10 +173,8 @@ def _scaled(array: Array, scale: Any, shared: bool) -> Array:
 
 
 def _accumulated(step: Accumulation, slots: Sequence[Array], work: Run, batch: int) -> Array:
-    terms = step.terms
-    plain = [term for term in terms if not term.placed]
     total: Any = None
-    for term in plain:
+    for term in step.terms:
         value = _laid(slots[term.slot], term.layout)
         if total is None:
             total = np.negative(value) if term.negative else value
@@ -179,28 +182,25 @@ def _accumulated(step: Accumulation, slots: Sequence[Array], work: Run, batch: i
             total = total - value
         else:
             total = total + value
-    if len(plain) == len(terms):
+    if not step.placed:
         return total
-    shape = _shape(step.axes, work, batch)
-    dtype = np.result_type(*[slots[term.slot] for term in terms])
-    whole = np.zeros(shape, dtype)
+    dtype = np.result_type(*[slots[term.slot] for term in step.terms + step.placed])
+    whole = np.zeros(_shape(step.axes, work, batch), dtype)
     if total is not None:
         whole[...] = total
-    for term in terms[len(plain) :]:
-        _place(whole, term.fixed, term.diagonal, _laid(slots[term.slot], term.layout), term.negative)
+    for term in step.placed:
+        _place(whole, term, _laid(slots[term.slot], term.layout))
     return whole
 
 
-def _place(
-    whole: Array, fixed: Sequence[tuple[int, int]], diagonal: str | None, value: Array, negative: bool
-) -> None:
+def _place(whole: Array, term: Term, value: Array) -> None:
     """Add to the part of the result at fixed positions and on a diagonal, through a strided view."""
-    if any(not 0 <= place < whole.shape[axis] for axis, place in fixed):
+    if any(not 0 <= place < whole.shape[axis] for axis, place in term.fixed):
         return
-    part = _at(whole, fixed) if fixed else whole
-    if diagonal is not None:
-        part = np.einsum(diagonal, part)
-    if negative:
+    part = _at(whole, term.fixed) if term.fixed else whole
+    if term.diagonal is not None:
+        part = np.einsum(term.diagonal, part)
+    if term.negative:
         part -= value
     else:
         part += value

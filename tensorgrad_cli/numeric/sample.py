@@ -185,7 +185,7 @@ def draw_tensor(
     """
     shape = tuple(dimension.size(sizes) for dimension in tensor.shape)
     if tensor.structure is None:
-        return _values(tensor, shape, sizes, rng, scale)
+        return np.asarray(_values(tensor, shape, sizes, rng, scale))
     if len(shape) < 2:
         raise Unsatisfiable(f"{tensor.name} has not two axes, so it cannot be {tensor.structure}")
     rows, columns = shape[-2:]

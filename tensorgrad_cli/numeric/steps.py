@@ -76,11 +76,7 @@ class Contraction(Struct, frozen=True):
     scalars: tuple[int, ...]
     sizes: tuple[Dimension, ...]
     within: tuple[tuple[Dimension, int], ...]
-
-    @property
-    def scaled(self) -> bool:
-        """Whether anything but its operands comes in."""
-        return self.coefficient != 1 or bool(self.scalars or self.sizes or self.within)
+    scaled: bool  # whether anything but the operands comes in
 
 
 class Power(Struct, frozen=True):
@@ -124,16 +120,13 @@ class Term(Struct, frozen=True):
     fixed: tuple[tuple[int, int], ...] = ()
     diagonal: str | None = None
 
-    @property
-    def placed(self) -> bool:
-        """Whether it stands on a part of the result only."""
-        return bool(self.fixed) or self.diagonal is not None
-
 
 class Accumulation(Struct, frozen=True):
-    """The sum of terms broadcast by the names of their axes; those without a place come first."""
+    """The sum of terms broadcast by the names of their axes, of those on the whole result, then of those
+    with a place in it."""
 
     terms: tuple[Term, ...]
+    placed: tuple[Term, ...]
     axes: tuple[Index, ...]
 
 
@@ -231,8 +224,8 @@ def inputs(step: Step) -> tuple[int, ...]:
             return (base,)
         case Elementwise() | Operation():
             return step.arguments
-        case Accumulation(terms):
-            return tuple(term.slot for term in terms)
+        case Accumulation(terms, placed):
+            return tuple(term.slot for term in terms + placed)
         case Arange() | Number():
             return ()
         case _:

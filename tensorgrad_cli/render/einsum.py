@@ -15,10 +15,10 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
+    children,
     fresh,
     freshened,
     position_indices,
-    subexpressions,
     substitute,
 )
 
@@ -41,23 +41,26 @@ def einsum_subscripts(expression: Expression, order: Sequence[Index]) -> tuple[s
 def _subscripts(term: Expression, order: Sequence[Index]) -> str:
     used = set(term.free)
     factors = list(_factors(term, used))
-    letters: dict[Index, str] = {}
     operands = [_operand(factor) for factor in factors]
-    carried = {index for operand in operands for index in operand}
-    for index in [*order, *(index for operand in operands for index in operand)]:
-        if index not in letters:
-            letters[index] = _letter(index, letters.values())
+    carried = dict.fromkeys(index for operand in operands for index in operand)
+    letters = _letters([*order, *carried])
     inputs = ",".join("".join(letters[index] for index in operand) for operand in operands)
     out = "".join(letters[index] for index in order if index in carried)
     return f"{inputs}->{out}"
 
 
-def _letter(index: Index, taken: Iterable[str]) -> str:
-    used = set(taken)
-    if len(index.name) == 1 and index.name not in used:
-        return index.name
+def _letters(indices: Iterable[Index]) -> dict[Index, str]:
+    found: dict[Index, str] = {}
+    others: list[Index] = []
+    for index in dict.fromkeys(indices):
+        if len(index.name) == 1 and index.name not in found.values():
+            found[index] = index.name
+        else:
+            others.append(index)
+    free = [letter for letter in _LETTERS if letter not in found.values()]
     # Beyond 52 there is no einsum to show; the name itself says at least what is meant.
-    return next((letter for letter in _LETTERS if letter not in used), index.name)
+    names = [*free, *(index.name for index in others)]
+    return {**found, **dict(zip(others, names, strict=False))}
 
 
 def _factors(expression: Expression, used: set[Index]) -> Iterable[Expression]:
@@ -82,11 +85,12 @@ def _operand(factor: Expression) -> tuple[Index, ...]:
     """The indices of an operand: all of an entry's, the free ones of others as they are met."""
     if isinstance(factor, Ref | Delta):
         return tuple(_met(factor))
-    met = dict.fromkeys(index for part in subexpressions(factor) for index in _met(part))
-    return tuple(index for index in met if index in factor.free)
+    return tuple(index for index in dict.fromkeys(_met(factor)) if index in factor.free)
 
 
 def _met(part: Expression) -> Iterable[Index]:
+    for child in children(part):
+        yield from _met(child)
     positions: Sequence[Position] = ()
     match part:
         case Ref(_, indices):

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tensorgrad_cli.algebra.elaborate import elaborate_step
 from tensorgrad_cli.algebra.expression import Apply, Dimension, Expression, subexpressions
 from tensorgrad_cli.algebra.library import BUILTINS, Scope
-from tensorgrad_cli.notation.names import NAME, canonical
+from tensorgrad_cli.notation.names import canonical, is_name
 from tensorgrad_cli.notation.parse import left_name, parse_equation
 from tensorgrad_cli.notation.tree import Call, EquationTree, Indexed, IndexRange, Mask, Name, Vocabulary
 from tensorgrad_cli.source import Issue, Source, Span
@@ -25,7 +25,7 @@ __all__ = ["Head", "Heads", "elaborate_chain", "read_chain_heads", "with_arities
 
 _Part = TypeVar("_Part")
 _KEYS = ("step", "note", "shape")
-_NAME = re.compile(rf"\s*({NAME})")
+_FIRST_WORD = re.compile(r"\s*([^\s\[(=]*)")
 _EXAMPLE = "one step a line, `- z = x w + b`"
 
 
@@ -95,8 +95,8 @@ def _head(node: Node, notes: Notes) -> Head | str | None:
         name, spelling, span, _ = left_name(source)
     except Issue as issue:
         notes.issues.append(issue)
-        name_at_least = _NAME.match(source.text)
-        return canonical(name_at_least.group(1)) if name_at_least else None
+        first = _FIRST_WORD.match(source.text)
+        return canonical(first.group(1)) if first and is_name(first.group(1)) else None
     comment = cut_off(step) if isinstance(step, Scalar) else None
     return Head(name, spelling, span, source, note, shape, comment)
 

@@ -55,7 +55,9 @@ class Notes:
             else:
                 self.unknown_key(key, allowed, where)
                 # What was meant is read too, so that one misspelt key is one message.
-                found.setdefault(closest(key.text, allowed) or key.text, value)
+                meant = closest(key.text, allowed)
+                if meant is not None:
+                    found.setdefault(meant, value)
         return found
 
     def unknown_key(self, key: Scalar, allowed: tuple[str, ...], where: str) -> None:

@@ -16,13 +16,14 @@ from tensorgrad_cli.spec.data_key import Files, Sizes, read_data, read_gradients
 from tensorgrad_cli.spec.dims_key import Dims, check_conditions, read_dims
 from tensorgrad_cli.spec.entries import Notes, kind
 from tensorgrad_cli.spec.functions_key import Heads, define, read_function_heads, refuse_layers
+from tensorgrad_cli.spec.hiding import hiding_remarks, unused_dims
 from tensorgrad_cli.spec.loss_key import Declared, read_hessian, read_loss, read_wrt
 from tensorgrad_cli.spec.memory import too_large
 from tensorgrad_cli.spec.model import DimensionFact, Spec
 from tensorgrad_cli.spec.nodes import MAX_BYTES, Node, Table, parsed
 from tensorgrad_cli.spec.tensors_key import Tensors, read_tensors
 
-__all__ = ["KEYS", "read", "read_path"]
+__all__ = ["KEYS", "decoded", "read", "read_path"]
 
 KEYS = (
     "title",
@@ -160,6 +161,7 @@ class _Reading:
         facts = self.facts(dims, tensors, sizes)
         known_dimensions = {name: scope.spelling(name) for name in scope.dimensions}
         check_conditions(dims, facts, known_dimensions, notes)
+        notes.remarks += (*hiding_remarks(scope), *unused_dims(dims, scope, self.source.text))
         self.fits(scope, tensors, chain.heads, sizes, check.max_memory)
         return Spec(
             path=self.source.path,

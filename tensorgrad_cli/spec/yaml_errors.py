@@ -53,12 +53,13 @@ def explained(source: Source, error: Any) -> Issue:
     mark = getattr(error, "problem_mark", None)
     context = getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or "")
+    words = str(getattr(error, "context", None) or "")
     if mark is None:
         return Issue(CODE, None, "the file is not YAML")
     at = min(mark.index, len(source.text))
     begun = min(context.index, len(source.text)) if context is not None else at
     for rule in (_nesting, _tab, _quoted, _never_closed, _in_brackets, _after_quote, _special, _by_words):
-        issue = rule(source, problem, at, begun)
+        issue = rule(source, problem, words, at, begun)
         if issue is not None:
             return issue
     return Issue(
@@ -81,20 +82,22 @@ def _content(source: Source, at: int) -> int:
     return lead.end() if lead else start
 
 
-def _nesting(source: Source, problem: str, at: int, begun: int) -> Issue | None:
+def _nesting(source: Source, problem: str, context: str, at: int, begun: int) -> Issue | None:
     if "nesting" not in problem:
         return None
     return too_deep(source, begun)
 
 
-def _tab(source: Source, problem: str, at: int, begun: int) -> Issue | None:
+def _tab(source: Source, problem: str, context: str, at: int, begun: int) -> Issue | None:
     before = source.text[source.line_starts[source.position(at)[0] - 1] : at + 1]
-    if "\t" not in before or before.strip():
-        return None
-    return Issue(CODE, _one(source, at), "a tab cannot indent a line in YAML", "indent with blanks")
+    if "\t" in before and not before.strip():
+        return Issue(CODE, _one(source, at), "a tab cannot indent a line in YAML", "indent with blanks")
+    if source.text[at : at + 1] == "\t":
+        return Issue(CODE, _one(source, at), "a tab cannot stand here in YAML", "write a blank")
+    return None
 
 
-def _quoted(source: Source, problem: str, at: int, begun: int) -> Issue | None:
+def _quoted(source: Source, problem: str, context: str, at: int, begun: int) -> Issue | None:
     if "escape" not in problem and "hexdecimal" not in problem:
         return None
     start = source.text.rfind("\\", 0, at + 1)
@@ -106,7 +109,7 @@ def _quoted(source: Source, problem: str, at: int, begun: int) -> Issue | None:
     )
 
 
-def _never_closed(source: Source, problem: str, at: int, begun: int) -> Issue | None:
+def _never_closed(source: Source, problem: str, context: str, at: int, begun: int) -> Issue | None:
     if source.text[at:].strip():
         return None
     if "unexpected end of stream" in problem and source.text[begun : begun + 1] in ("'", '"'):
@@ -128,14 +131,14 @@ def _open_bracket(text: str) -> int | None:
     return stack[-1] if stack else None
 
 
-def _in_brackets(source: Source, problem: str, at: int, begun: int) -> Issue | None:
+def _in_brackets(source: Source, problem: str, context: str, at: int, begun: int) -> Issue | None:
     if "',' or '" not in problem:
         return None
     bracket = source.text[begun : begun + 1]
     if source.position(begun)[0] != source.position(at)[0]:
         return Issue(CODE, _one(source, begun), f"this `{bracket}` is not closed where it should be")
     if source.text[max(begun, at - 1)] in "'\"":
-        return _after_quote(source, "expected", at, begun)
+        return _after_quote(source, "expected", context, at, begun)
     return Issue(
         CODE,
         _one(source, at),
@@ -144,7 +147,7 @@ def _in_brackets(source: Source, problem: str, at: int, begun: int) -> Issue | N
     )
 
 
-def _after_quote(source: Source, problem: str, at: int, begun: int) -> Issue | None:
+def _after_quote(source: Source, problem: str, context: str, at: int, begun: int) -> Issue | None:
     before = source.text[:at].rstrip(" ")
     line = source.line_starts[source.position(at)[0] - 1]
     if "expected" not in problem or len(before) <= line or before[-1] not in "'\"":
@@ -154,7 +157,7 @@ def _after_quote(source: Source, problem: str, at: int, begun: int) -> Issue | N
     return Issue(CODE, source.span(len(before) - 1, at + 1), "the quoted text ended before this", doubled)
 
 
-def _special(source: Source, problem: str, at: int, begun: int) -> Issue | None:
+def _special(source: Source, problem: str, context: str, at: int, begun: int) -> Issue | None:
     start = _content(source, at)
     character = source.text[start : start + 1]
     message = _SPECIAL.get(character)
@@ -163,22 +166,37 @@ def _special(source: Source, problem: str, at: int, begun: int) -> Issue | None:
     return Issue(CODE, _one(source, start), message, _QUOTE)
 
 
-def _by_words(source: Source, problem: str, at: int, begun: int) -> Issue | None:
+def _by_words(source: Source, problem: str, context: str, at: int, begun: int) -> Issue | None:
     one = _one(source, at)
     if "mapping values are not allowed" in problem:
         return _colon(source, at)
+    if "could not find expected ':'" in problem:
+        end = source.text.find("\n", begun)
+        span = source.span(begun, max(begun + 1, end if end >= 0 else len(source.text)))
+        return Issue(CODE, span, "this line is no `key: value`, and it stands where a key belongs")
+    if "document start" in problem:
+        help = "look at the indentation; the keys of a spec begin in the first column"
+        return Issue(CODE, one, "the file was complete above this line", help)
+    if "node content" in problem and "flow" in context:
+        opened = _open_bracket(source.text[:at])
+        if opened is not None:
+            return Issue(
+                CODE, _one(source, opened), f"this `{source.text[opened]}` is not closed where it should be"
+            )
+    if "unexpected ':'" in problem:
+        return Issue(CODE, one, "within brackets a colon is YAML's own", _QUOTE)
     if "sequence entries are not allowed" in problem:
         return Issue(CODE, one, "a list begins on a line of its own", "begin a new line before `-`")
     if "mapping keys are not allowed" in problem:
         return Issue(CODE, one, "`?` cannot begin a text in YAML", _QUOTE)
-    if "expected '-'" in problem or "block collection" in problem:
+    if "expected '-'" in problem or "block collection" in context:
         return Issue(
             CODE,
             one,
             "the list that began above goes on with something else than `- …`",
             "begin the entry with `- `, indented as the entries above it",
         )
-    if "expected key" in problem or "block mapping" in problem:
+    if "expected key" in problem or "block mapping" in context:
         return Issue(
             CODE,
             one,
@@ -187,6 +205,10 @@ def _by_words(source: Source, problem: str, at: int, begun: int) -> Issue | None
         )
     if "end of stream" in problem or "document indicator" in problem:
         return Issue(CODE, _one(source, begun), "this is never closed")
+    for offset in (begun, at):
+        message = _SPECIAL.get(source.text[offset : offset + 1])
+        if message is not None:
+            return Issue(CODE, _one(source, offset), message, _QUOTE)
     return None
 
 

@@ -6,7 +6,7 @@ numbers alone verify or refute; a difference in exact arithmetic refutes rationa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,10 +141,10 @@ def _agrees(comparison: Comparison) -> bool:
 
 def _exactly_different(bench: Workbench, question: Question, comparison: Comparison, point: Point) -> Answer:
     """Different in exact arithmetic at sizes drawn freely: refuted, unless the spec's own sizes make it true."""
-    fixed = {name: fact.size for name, fact in bench.spec.dims.items() if fact.size}
+    fixed = bench.fixed
     if fixed and comparison.verdict == "equal":
         again = _exact(bench, question, fixed=True)
-        if again is not None and again.outcome == "equal":
+        if again.outcome == "equal":
             return Answer(
                 "verified",
                 comparison=comparison,
@@ -166,12 +166,11 @@ def _verified(
     if bench.free_point is not None:
         elsewhere, _ = numbers(bench, question, bench.free_point)
         if elsewhere.verdict == "different":
-            fixed = {name: fact.size for name, fact in bench.spec.dims.items() if fact.size}
-            remarks = (f"at {_sizes(fixed)} only",)
+            remarks = (f"at {_sizes(bench.fixed)} only",)
     return Answer("verified", comparison=comparison, point=point, domain=domain, remarks=remarks)
 
 
-def _sizes(fixed: dict[str, int]) -> str:
+def _sizes(fixed: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {size}" for name, size in fixed.items())
 
 
@@ -229,12 +228,26 @@ def _inlined(bench: Workbench, expression: Expression) -> Expression | None:
 # --- exact arithmetic -----------------------------------------------------------------------------
 
 
-def _exact(bench: Workbench, question: Question, fixed: bool) -> Decision | None:
+def _exact(bench: Workbench, question: Question, fixed: bool) -> Decision:
+    """The exact test, at sizes drawn freely or at those that the spec fixes."""
+    if not question.at and not fixed:
+        return bench.exact().decide(question.left, question.right, question.free)
+    from tensorgrad_cli.exact.decide import decide
+
     names = references(question.left) | references(question.right)
+    given = {equation.tensor for equation in question.at}
     at = question.at
     equations = bench.points[0].at(at).ordered(names) if at else bench.calculus.closure(names)
-    sizes = {name: fact.size for name, fact in bench.spec.dims.items() if fact.size} if fixed else {}
-    return bench.exact.decide(question.left, question.right, question.free, equations, fixed=sizes)
+    return decide(
+        question.left,
+        question.right,
+        question.free,
+        equations,
+        {name: tensor for name, tensor in bench.spec.tensors.items() if name not in given},
+        minimum=bench.minimum,
+        fixed=bench.fixed if fixed else {},
+        seed=bench.seed,
+    )
 
 
 # --- numbers --------------------------------------------------------------------------------------

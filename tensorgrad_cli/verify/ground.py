@@ -53,6 +53,11 @@ class Ground:
             name = dimension.name
             self.minimum[name] = max(self.minimum.get(name, 2), position + 1)
 
+    @cached_property
+    def fixed(self) -> dict[str, int]:
+        """The sizes that the spec itself fixes."""
+        return {name: fact.size for name, fact in self.spec.dims.items() if fact.size}
+
     def reached(self, loss: str, name: str) -> bool:
         """Whether a step depends on a tensor or step at all."""
         equations = needed(tuple(self.calculus.equations.values()), [loss])

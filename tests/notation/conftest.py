@@ -31,7 +31,9 @@ from tensorgrad_cli.notation.tree import (
 from tensorgrad_cli.source import Issue, Source
 
 OURS = (
-    dict.fromkeys("exp log sin asin cos tanh sqrt cbrt sigmoid abs pow gamma stop_gradient".split(), "function")
+    dict.fromkeys(
+        "exp log sin asin cos tanh sqrt cbrt sigmoid abs pow gamma stop_gradient".split(), "function"
+    )
     | dict.fromkeys("sum prod mean max min softmax logsumexp norm var std cumsum".split(), "operation")
     | dict.fromkeys("tr det logdet inv diag outer inner kron vec expm".split(), "matrix")
     | dict.fromkeys("pi I ones delta eye".split(), "constant")

@@ -7,12 +7,17 @@ from hypothesis import strategies as st
 from tensorgrad_cli.notation.names import GREEK, ascii_name, canonical, is_name, plain_letter, unicode_name
 
 
-@pytest.mark.parametrize("text", ["x", "_", "ŷ", "ω", "W1", "y_hat", "x₁", "w̄", "y\u0302", "Sigma", "∆t", "µ", "ж", "ℓ"])
+@pytest.mark.parametrize(
+    "text", ["x", "_", "ŷ", "ω", "W1", "y_hat", "x₁", "w̄", "y\u0302", "Sigma", "∆t", "µ", "ж", "ℓ"]
+)
 def test_a_name_has_letters_digits_subscript_digits_and_accents(text: str) -> None:
     assert is_name(text)
 
 
-@pytest.mark.parametrize("text", ["xᵀ", "x²", "x⁻", "f'", "f′", "Σ", "Π", "∑", "∏", "xΣ", "1x", "₁", "\u0302", "", "x y", "xᵢ", "½", "𝑥"])
+@pytest.mark.parametrize(
+    "text",
+    ["xᵀ", "x²", "x⁻", "f'", "f′", "Σ", "Π", "∑", "∏", "xΣ", "1x", "₁", "\u0302", "", "x y", "xᵢ", "½", "𝑥"],
+)
 def test_superscripts_primes_and_sums_are_never_part_of_a_name(text: str) -> None:
     assert not is_name(text)
 

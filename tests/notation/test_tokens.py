@@ -52,11 +52,21 @@ def test_kinds(text: str, expected: list[str]) -> None:
         ("(|a)", ")", "`|` is not closed before this `)`", "bars inside bars need parentheses"),
         ("|a", "|", "`|` is never closed", None),
         ("xᵢ", "ᵢ", "`ᵢ` (U+1D62) is not part of the notation", "an index stands in brackets: `x[i]`"),
-        ("‖x‖₂", "₂", "`₂` (U+2082) is not part of the notation", "a subscript digit is part of a name: `x₁`"),
+        (
+            "‖x‖₂",
+            "₂",
+            "`₂` (U+2082) is not part of the notation",
+            "a subscript digit is part of a name: `x₁`",
+        ),
         ("xⁿ", "ⁿ", "`ⁿ` (U+207F) is not part of the notation", "write `^n`"),
         ("𝑥 y", "𝑥", "`𝑥` (U+1D465) is not part of the notation", "write `x`"),
         ("x^{2}", "{", "`{` is not part of the notation", "write parentheses for braces"),
-        ("x \u0302", "\u0302", "U+0302 is not part of the notation", "an accent stands on a letter: `ŷ`, or `y_hat`"),
+        (
+            "x \u0302",
+            "\u0302",
+            "U+0302 is not part of the notation",
+            "an accent stands on a letter: `ŷ`, or `y_hat`",
+        ),
         ("x\u200by", "\u200b", "U+200B is not part of the notation", None),
         (
             "np.exp(x)",

@@ -60,18 +60,14 @@ SHAPES = {
     "S": (C, A, A),
 }
 FUNCTIONS = {"f": AbstractFunction("f", 1, 3), "g": AbstractFunction("g", 2, 3)}
-FREE = tuple(
-    Index(name, dimension)
-    for name, dimension in [("i", A), ("j", A), ("k", B), ("l", B), ("m", C)]
-)
+FREE = tuple(Index(name, dimension) for name, dimension in [("i", A), ("j", A), ("k", B), ("l", B), ("m", C)])
 
 
 def arrays(seed: int = 0, batch: int | None = None) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     front = () if batch is None else (batch,)
     return {
-        name: rng.uniform(-1, 1, (*front, *(SIZES[d.name] for d in shape)))
-        for name, shape in SHAPES.items()
+        name: rng.uniform(-1, 1, (*front, *(SIZES[d.name] for d in shape))) for name, shape in SHAPES.items()
     }
 
 
@@ -251,9 +247,7 @@ def test_softmax_s_derivative_is_multiplied_out_over_its_delta():
     difference = add(Delta(k, L), negate(Ref("v", (L,))))
     expression = summation((k,), multiply(Ref("M", (I, k)), Ref("v", (k,)), difference))
     given_arrays = arrays()
-    expected = np.einsum(
-        "ik,k,kl->il", given_arrays["M"], given_arrays["v"], np.eye(3) - given_arrays["v"]
-    )
+    expected = np.einsum("ik,k,kl->il", given_arrays["M"], given_arrays["v"], np.eye(3) - given_arrays["v"])
     close(evaluate(expression, (I, L), environment()), expected)
 
 
@@ -324,14 +318,13 @@ def test_rows_of_the_tables():
         evaluate(inverse, (M, I, J), environment()),
         np.linalg.inv(given_arrays["S"]).swapaxes(1, 2),
     )
-    trace = summation((i,), Op("inv", (bound(I), j), (i, i), (Ref("Q", (I, j)),)))
-    del trace
+    trace = summation((M,), Op("inv", (i, j), (0, 0), (Ref("S", (M, i, j)),)))
+    close(evaluate(trace, (), environment()), np.linalg.inv(given_arrays["S"])[:, 0, 0].sum())
     k1, k2 = bound(K), bound(K)
     rows = Dimension("a*b", ((1, ("a", "b")),))
     r = Index("r", rows)
-    square = Index("t", Dimension("b*b", ((1, ("b", "b")),)))
-    kron = Op("kron", (i, k, k1, k2), (r, square), (Ref("M", (i, k)), Ref("R", (k1, k2))))
     columns = Index("t", Dimension("b*b", ((1, ("b", "b")),)))
+    kron = Op("kron", (i, k, k1, k2), (r, columns), (Ref("M", (i, k)), Ref("R", (k1, k2))))
     value = evaluate(kron, (r, columns), environment())
     assert value.shape == (6, 9)
     close(value, np.kron(given_arrays["M"], given_arrays["R"]))
@@ -398,9 +391,7 @@ def test_a_complex_step_is_the_derivative():
 
 
 def test_too_large_is_refused_before_anything_is_allocated():
-    big = Environment(
-        {"u": np.zeros(1 << 20), "v": np.zeros(1 << 20)}, sizes={"a": 1 << 20, "b": 1 << 20}
-    )
+    big = Environment({"u": np.zeros(1 << 20), "v": np.zeros(1 << 20)}, sizes={"a": 1 << 20, "b": 1 << 20})
     with pytest.raises(TooLarge) as caught:
         evaluate(multiply(Ref("u", (I,)), Ref("v", (K,))), (I, K), big)
     assert caught.value.needed == 8 << 40
@@ -417,7 +408,7 @@ def test_the_memory_of_a_chain_is_known_without_running_it():
     centre = evaluate_chain(chain(), environment())
     batched = centre.with_arrays({"R": np.zeros((1, 3, 3))}, ["R"])
     few, many = (chain_memory(chain(), batched, count) for count in (10, 1000))
-    assert few == 10 * (2 * 6 + 1) * 8 + 10 * 6 * 8 or few > 10 * 13 * 8
+    assert few >= 10 * (6 + 6 + 1) * 8  # the arrays of z, y and c that stay
     assert 99 * few < many < 101 * few
 
 
@@ -460,7 +451,7 @@ def test_abstract_functions_have_exact_derivatives(arity):
             higher = tuple(n + (k == argument) for k, n in enumerate(order))
             moved = point.astype(complex)
             moved[argument] += 1e-30j
-            close(f(order, *moved).imag / 1e-30 if sum(order) < 9 else 0, f(higher, *point))
+            close(f(order, *moved).imag / 1e-30, f(higher, *point))
 
 
 def test_abstract_functions_are_generic():

@@ -1,6 +1,6 @@
 """The gallery of bad specs: each gives its exact messages, and never a traceback.
 
-`REGENERATE=1 pytest tests/spec/test_read.py` rewrites `bad/messages.txt`; look at `git diff` then.
+`make golden` (or `TENSORGRAD_GOLDEN=1 pytest tests/spec`) rewrites `bad/messages.txt`; look at `git diff` then.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def golden() -> dict[str, str]:
     return {name: body.strip("\n") + "\n" for name, body in (part.split("\n", 1) for part in sections)}
 
 
-@pytest.mark.skipif("REGENERATE" not in os.environ, reason="rewrites the golden file")
+@pytest.mark.skipif("TENSORGRAD_GOLDEN" not in os.environ, reason="rewrites the golden file")
 def test_regenerate() -> None:
     sections = [f"\n#### {name}\n\n{messages(name)}" for name in SPECS]
     MESSAGES.write_text("The messages of the specs in this folder.\n" + "\n".join(sections), encoding="utf-8")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.model import CheckOptions, DimensionFact, Spec
 from tensorgrad_cli.spec.read import read
@@ -119,3 +125,71 @@ def test_a_condition_follows_from_orthonormal_columns() -> None:
 def test_a_comment_that_looks_like_a_formula_is_remarked_on() -> None:
     text = "tensors: {x: [n]}\nchain:\n  - z = x #+ 1\n  - c = sum(z)   # a comment\n"
     assert read_text(text).remarks == ("line 3: ` #` begins a comment in YAML; `#+ 1` is not read",)
+
+
+def test_what_hides_what_is_remarked_on() -> None:
+    text = """\
+dims: {m: 3, unused: 4}
+tensors: {C: [m], m: [], exp: [m]}
+functions: [C, tanh]
+chain:
+  - det = sum(C(exp))
+"""
+    assert read_text(text).remarks == (
+        "`C(…)` is a call of the function; the tensor's product is `C * (…)`",
+        "`tanh` is the function that the spec declares, not ours",
+        "`m` in a formula is the tensor, not the size of the dimension",
+        "`exp` is the tensor, and hides our `exp`",
+        "`det` is the step, and hides our `det`",
+        "`dims` has a size for `unused`, and no tensor has that dimension",
+    )
+
+
+def test_reading_imports_no_array_library() -> None:
+    code = (
+        "import sys; from tensorgrad_cli.source import Source; from tensorgrad_cli.spec.read import read\n"
+        "spec, _ = read(Source('s', 'tensors: {x: [n]}\\nchain: [c = sum(x)]'))\n"
+        "assert spec is not None\n"
+        "assert not {'numpy', 'scipy', 'rich', 'opt_einsum'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+PIECES = st.sampled_from(
+    [
+        "[",
+        "]",
+        "{",
+        "}",
+        ": ",
+        "- ",
+        '"',
+        "'",
+        " #",
+        "\n",
+        "\n  ",
+        "|",
+        ">",
+        "&a",
+        "*a",
+        "!x",
+        "@",
+        "=",
+        "∂",
+        "ᵀ",
+        "\t",
+        "-1",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(QUESTION)), st.integers(0, 6), PIECES), min_size=1, max_size=4))
+def test_a_damaged_spec_gives_issues_and_never_a_traceback(damages: list[tuple[int, int, str]]) -> None:
+    text = QUESTION
+    for place, length, piece in damages:
+        text = text[:place] + piece + text[place + length :]
+    spec, issues = read(Source("specs/some.yaml", text))
+    assert (spec is None) == bool(issues)
+    for issue in issues:
+        assert issue.rendered().startswith(f"error[{issue.code}]: ")

@@ -1,0 +1,153 @@
+"""A claim made ready for the test: expanded sides, the equations they need, sizes, measures, domain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from tensorgrad_cli.algebra.expression import (
+    Dimension,
+    Equation,
+    Expression,
+    Index,
+    references,
+    subexpressions,
+)
+from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.exact.batches import Batches, orthonormal_shapes
+from tensorgrad_cli.exact.contract import ordered
+from tensorgrad_cli.exact.definitions import Definitions
+from tensorgrad_cli.exact.domain import conditions
+from tensorgrad_cli.exact.measure import Measure, Measures, plus
+from tensorgrad_cli.exact.signs import Signs
+from tensorgrad_cli.exact.sizes import dimensions_of, least_sizes
+
+__all__ = ["Claim", "Claims"]
+
+
+class Claim(Struct, frozen=True):
+    """Two expanded sides and what the draws must provide for. `opaque_measure` is that of the opaque model.
+
+    `spans` are the sets of indices of the arrays that come up.
+    """
+
+    left: Expression
+    right: Expression
+    order: tuple[Index, ...]
+    sizes: tuple[dict[str, int], ...]
+    measure: Measure
+    opaque_measure: Measure
+    domain: tuple[Expression, ...]
+    spans: frozenset[frozenset[Index]]
+
+    def weight(self, sizes: Mapping[str, int]) -> int:
+        """The most entries that an array of one draw has."""
+        lengths = (math.prod(index.dimension.size(sizes) for index in span) for span in self.spans)
+        return max(lengths, default=1)
+
+
+class _Need(Struct, frozen=True):
+    dimensions: frozenset[Dimension]
+    least: Mapping[str, int]
+    references: frozenset[str]
+    spans: frozenset[frozenset[Index]]
+    domain: tuple[Expression, ...]
+
+
+class Claims:
+    """Prepares claims over one chain; what is found of an equation is found once."""
+
+    def __init__(
+        self,
+        equations: Iterable[Equation],
+        tensors: Mapping[str, Tensor],
+        minimum: Mapping[str, int],
+        fixed: Mapping[str, int],
+        seed: int,
+    ) -> None:
+        self._tensors = tensors
+        self._minimum = minimum
+        self._definitions = Definitions(
+            equations, lambda definitions: Signs(tensors, definitions.equation, fixed)
+        )
+        equation = self._definitions.equation
+        self._measures = Measures(tensors, equation)
+        self._opaque_measures = Measures(tensors, equation, opaque=True)
+        self.batches = Batches(tensors, equation, self._definitions.signs, fixed, seed)
+        self._needs: dict[Expression, _Need] = {}
+
+    def expanded(self, expression: Expression) -> Expression:
+        """The expression in the terms of the model."""
+        return self._definitions.expanded(expression)
+
+    def claim(self, left: Expression, right: Expression, free: tuple[Index, ...]) -> Claim:
+        """The claim that two lowered expressions with free indices `free` are equal."""
+        left, right = self._definitions.expanded(left), self._definitions.expanded(right)
+        equations = self._needed((left, right))
+        needs = [self._need(left), self._need(right)]
+        needs += [self._need(equation.expression) for equation in equations]
+        measure, opaque = (
+            plus(measures.of(left), measures.of(right))
+            for measures in (self._measures, self._opaque_measures)
+        )
+        return Claim(
+            left,
+            right,
+            ordered(left.free | right.free | frozenset(free)),
+            self._sizes(needs, equations, free),
+            measure,
+            opaque,
+            tuple(dict.fromkeys(condition for need in needs for condition in need.domain)),
+            frozenset().union(*(need.spans for need in needs), (frozenset(e.indices) for e in equations)),
+        )
+
+    def _sizes(
+        self, needs: list[_Need], equations: tuple[Equation, ...], free: tuple[Index, ...]
+    ) -> tuple[dict[str, int], ...]:
+        dimensions = {index.dimension for index in free}
+        minimum = dict(self._minimum)
+        names: set[str] = set()
+        for need in needs:
+            dimensions |= need.dimensions
+            names |= need.references
+            for name, size in need.least.items():
+                minimum[name] = max(size, minimum.get(name, 0))
+        for equation in equations:
+            dimensions.update(equation.shape)
+        tensors = [self._tensors[name] for name in sorted(names & self._tensors.keys())]
+        for tensor in tensors:
+            dimensions.update(tensor.shape)
+            if tensor.indexes is not None:
+                dimensions.add(tensor.indexes)
+        return self.batches.sizes(frozenset(dimensions), minimum, orthonormal_shapes(tensors))
+
+    def _need(self, side: Expression) -> _Need:
+        found = self._needs.get(side)
+        if found is None:
+            found = self._needs[side] = _Need(
+                dimensions_of(side),
+                least_sizes(side, self._shape),
+                references(side),
+                frozenset(part.free for part in subexpressions(side)),
+                conditions((side,), self._definitions.signs),
+            )
+        return found
+
+    def _shape(self, name: str) -> tuple[Dimension, ...] | None:
+        equation = self._definitions.equation(name)
+        if equation is not None:
+            return equation.shape
+        return self._tensors[name].shape if name in self._tensors else None
+
+    def _needed(self, sides: tuple[Expression, ...]) -> tuple[Equation, ...]:
+        found: dict[str, Equation] = {}
+        waiting = [name for side in sides for name in sorted(self._need(side).references)]
+        while waiting:
+            name = waiting.pop()
+            equation = self._definitions.equation(name)
+            if equation is not None and name not in found:
+                found[name] = equation
+                waiting.extend(sorted(self._need(equation.expression).references))
+        return tuple(found.values())

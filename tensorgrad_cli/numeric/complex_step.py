@@ -1,0 +1,184 @@
+"""Derivatives by the complex step: no subtraction, so no rounding error that grows as the step shrinks.
+
+f'(x) = Im f(x + ih) / h + O(h²) (Squire and Trapp, "Using complex variables to estimate derivatives of real
+functions", SIAM Review 40, 1998). With h = 2⁻¹⁰⁰ of the coordinate's scale the truncation is far below every
+rounding. f must be analytic in complex arithmetic, with branches chosen by the real part.
+
+The error model. The derivative carries the rounding errors of an evaluation of f and f'. Three re-evaluations
+show their size: the inputs moved by a few last places with random signs, as a backward stable evaluation may
+move them, and h multiplied by a random number, so that the imaginary parts are rounded anew (a quotient's
+numerator cancels there unseen). The bar is four times the largest change plus eight roundings of the result. A
+real part that hides its rounding at such moves (it may not move at all) is found by a difference table of the
+derivative along one random direction, as in `noise`; where that sees more, all bars of the output grow by the
+ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorgrad_cli.numeric.difference import TIE, Differences, both_sides, reference
+from tensorgrad_cli.numeric.noise import EPS, FEW, noise_of
+from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, scales
+from tensorgrad_cli.numeric.romberg import SIGMAS
+
+__all__ = ["directional", "jacobian", "symmetry"]
+
+STEP = 2.0**-100
+JITTERS = 3
+PLACES = 8
+SAFETY = 8.0
+SCOUTS = 4
+
+
+def jacobian(
+    f: Function,
+    x: Array,
+    *,
+    scale: Array | None = None,
+    groups: Sequence[int] | None = None,
+    perturb: Perturb | None = None,
+    point_bytes: int | None = None,
+    max_memory: int = MAX_MEMORY,
+    seed: int = 0,
+) -> Differences:
+    """The derivative of every output of f by every input; arguments and result as of `difference.jacobian`.
+
+    f must accept complex points, and returns complex values. `perturb` serves the unmoved point only.
+    """
+    x = np.ascontiguousarray(x, dtype=float).reshape(-1)
+    scale = scales(x, groups) if scale is None else scale
+    probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory)
+    return stepped(probe, scale, np.random.default_rng(seed))
+
+
+def directional(
+    f: Function,
+    x: Array,
+    directions: Array,
+    *,
+    scale: Array | None = None,
+    point_bytes: int | None = None,
+    max_memory: int = MAX_MEMORY,
+    seed: int = 0,
+) -> Differences:
+    """The derivatives of f along the rows of `directions` [d, n]. Of a gradient they are Hessian-vector
+    products."""
+    x = np.ascontiguousarray(x, dtype=float).reshape(-1)
+    scale = scales(x) if scale is None else scale
+    probe = Probe(f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory)
+    return stepped(probe, np.ones(len(directions)), np.random.default_rng(seed))
+
+
+def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differences:
+    """All lines of a probe, block by block."""
+    shape = (probe.lines, probe.outputs)
+    values, bars = np.empty(shape), np.empty(shape)
+    jittered = jitter(probe.x, rng)
+    mantissas = 1.0 + rng.random(JITTERS)
+    size = max(1, probe.points_per_call)
+    for start in range(0, probe.lines, size):
+        which = np.arange(start, min(start + size, probe.lines))
+        step = STEP * line_scale[which]
+        values[which] = slope(probe, which, step, probe.x)
+        spread = np.zeros((len(which), probe.outputs))
+        for base, mantissa in zip(jittered, mantissas, strict=True):
+            np.fmax(spread, np.abs(slope(probe, which, step * mantissa, base) - values[which]), out=spread)
+        bars[which] = SAFETY * (spread + EPS * np.abs(values[which]))
+    bars *= growth(probe, jittered, rng)
+    broken = ~np.isfinite(values)
+    values[broken], bars[broken] = np.nan, np.inf
+    still = (values == 0.0) & (bars == 0.0)
+    hidden = np.broadcast_to(SAFETY * EPS * reference(probe) / line_scale[:, None], shape)
+    np.copyto(bars, hidden, where=still)
+    kinks, slopes = kinked(probe, line_scale, values, bars, rng)
+    lost = np.isnan(values).any(axis=1) & ~kinks
+    zero = np.zeros(probe.outputs)
+    return Differences(
+        values,
+        bars,
+        still & ~kinks[:, None],
+        kinks,
+        lost,
+        probe.centre,
+        zero,
+        line_scale,
+        probe.evaluations,
+        "complex",
+        slopes,
+    )
+
+
+def jitter(x: Array, rng: np.random.Generator) -> Array:
+    """Copies [JITTERS, n] of x, moved by up to `PLACES` last places with random signs."""
+    shape = (JITTERS, x.size)
+    places = rng.integers(PLACES // 2, PLACES, shape, endpoint=True) * rng.choice((-1.0, 1.0), shape)
+    moved: Array = x + places * np.spacing(np.abs(x))
+    return moved
+
+
+def slope(probe: Probe, which: NDArray[np.intp], step: Array, base: Array) -> Array:
+    """Im f(base + i h) / h along lines."""
+    moved, _ = probe.moved(which, 1j * step, base)
+    derivative: Array = np.imag(moved) / step[:, None]
+    return derivative
+
+
+def growth(probe: Probe, jittered: Array, rng: np.random.Generator) -> Array:
+    """How many times more noise [m] a difference table of the derivative shows than the moves by a last place
+    do."""
+    direction = rng.standard_normal(probe.x.size) * probe.scale
+
+    def derivative(points: Array) -> tuple[Array, Array | None]:
+        values, branches = probe.blocks(points + 1j * STEP * direction)
+        return np.imag(values) / STEP, branches
+
+    near, _ = derivative(np.concatenate([probe.x[None], jittered]))
+    with np.errstate(all="ignore"):
+        seen = np.max(np.abs(near[1:] - near[0]), axis=0) + EPS * np.abs(near[0])
+        table = noise_of(derivative, probe.x, probe.scale, near[0], rng, FEW).sigma
+        ratio = np.where(seen > 0.0, SIGMAS * table / seen, 1.0)
+    return np.where(np.isfinite(ratio), np.maximum(ratio, 1.0), 1.0)
+
+
+def kinked(
+    probe: Probe, line_scale: Array, values: Array, bars: Array, rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], Array | None]:
+    """Which lines lie on a kink; their values and bars are replaced by what both sides say. A few random
+    moves tell whether there is any kink to look for."""
+    kinks = np.zeros(probe.lines, np.bool_)
+    if probe.centre_branches is None:
+        return kinks, None
+    scouts = rng.standard_normal((SCOUTS, probe.x.size)) * probe.scale * 2.0 ** TIE[0]
+    _, branches = probe.blocks(np.concatenate([probe.x + scouts, probe.x - scouts]))
+    if branches is None or np.array_equal(branches, np.broadcast_to(probe.centre_branches, branches.shape)):
+        return kinks, None
+    kinks = np.any(probe.samples(np.arange(probe.lines), TIE).crossed, axis=(0, 1), out=kinks)
+    lines = np.flatnonzero(kinks)
+    if lines.size == 0:
+        return kinks, None
+    sigma = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng, FEW).sigma
+    slopes = np.full((2, *values.shape), np.nan)
+    values[lines], bars[lines], slopes[:, lines] = both_sides(probe, lines, line_scale[lines], sigma)
+    return kinks, slopes
+
+
+def symmetry(
+    gradient: Function, x: Array, *, scale: Array | None = None, seed: int = 0
+) -> tuple[float, float, float]:
+    """uᵀHv, vᵀHu and the bar of their difference, H the Jacobian of `gradient` ([batch, n] to [batch, n]), u
+    and v random.
+
+    They differ beyond the bar where `gradient` is the gradient of nothing.
+    """
+    x = np.ascontiguousarray(x, dtype=float).reshape(-1)
+    scale = scales(x) if scale is None else scale
+    pair = np.random.default_rng(seed).standard_normal((2, x.size)) * scale
+    products = directional(gradient, x, pair, scale=scale, seed=seed)
+    uhv, vhu = float(pair[0] @ products.values[1]), float(pair[1] @ products.values[0])
+    size = np.abs(pair[::-1])
+    bar = float(np.sum(size * (products.bars + x.size * EPS * np.abs(products.values))))
+    return uhv, vhu, bar
