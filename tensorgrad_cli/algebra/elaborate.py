@@ -75,8 +75,8 @@ def elaborate_equation(tree: EquationTree, scope: Scope, prefix: str = "") -> El
 
 def _indexed_equation(reading: Reading, tree: EquationTree) -> Elaborated:
     env = _free_of(reading, tree.left) if is_indexed(tree.left) else {}
-    left = indexed_side(reading, tree.left, env, "left")
-    right = indexed_side(reading, tree.right, env, "right")
+    left = indexed_side(reading, tree.left, env, "the left side")
+    right = indexed_side(reading, tree.right, env, "the right side")
     if not is_number(right):
         _check_twice(reading, tree, env)
     remark_repeated(reading, tree.left, env)
@@ -195,18 +195,18 @@ def _start(reading: Reading, tree: Tree) -> Side:
 
 
 def _line(reading: Reading, tree: Tree, free: tuple[Index, ...], matrix: bool) -> Side:
-    env = {index.name: index for index in free}
-    if not matrix or not free:
-        expression = indexed_side(reading, tree, env, "right")
-        remark_repeated(reading, tree, env)
-        return Side(reading.ranges.resolved(expression), free, matrix=not is_indexed(tree))
-    if is_indexed(tree):
+    if is_indexed(tree) and matrix and free:
         raise Issue(
             "mixed-notation",
             tree.span,
             "this line carries indices, and the start is in matrix notation without any",
             "write the whole derivation with indices, or none of it",
         )
+    if is_indexed(tree) or not matrix:
+        env = {index.name: index for index in free}
+        expression = indexed_side(reading, tree, env, "this line")
+        remark_repeated(reading, tree, env)
+        return Side(reading.ranges.resolved(expression), free, matrix=not is_indexed(tree))
     value = matrix_value(reading, tree)
     if not value.axes and is_number(value.expression):
         return Side(reading.ranges.resolved(value.expression), free, matrix=True)

@@ -68,8 +68,8 @@ def indexed_side(reading: Reading, tree: Tree, env: dict[str, Index], which: str
     raise Issue(
         "mixed-notation",
         tree.span,
-        f"the {which} side, {tree.span.text}, is {words} in matrix notation, the other side carries indices",
-        f"{offer_brackets(reading, tree, value.rank)}, or both sides without indices",
+        f"{which}, {tree.span.text}, is {words} in matrix notation, and the equation carries indices",
+        f"{offer_brackets(reading, tree, value.rank)}, or all of the equation without indices",
     )
 
 

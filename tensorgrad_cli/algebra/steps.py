@@ -96,7 +96,7 @@ def _indexed_step(
         for place, dimension in zip(places, shape, strict=True):
             reading.ranges.meet(env[place.text], dimension, place.span)
     _check_self(reading, tree, name)
-    expression = indexed_side(reading, tree.right, env, "right")
+    expression = indexed_side(reading, tree.right, env, "the right side")
     remark_repeated(reading, tree.right, env)
     indices = tuple(reading.ranges.index(index) for index in env.values())
     return Equation(name.text, indices, reading.ranges.resolved(expression))

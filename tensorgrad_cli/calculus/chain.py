@@ -241,6 +241,7 @@ class Calculus:
             own_name = (
                 name if step == numerator else derivative_name(step, (denominator,))
             )
+            self._note(own_name, step, denominator)
             if own_name in self.equations:
                 continue
             top, bottom = self._axes(step), self._axes(denominator)

@@ -29,6 +29,7 @@ from tensorgrad_cli.algebra.expression import (
     multiply,
     negate,
     power,
+    references,
     substitute,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
@@ -51,16 +52,22 @@ class Definitions:
     def __init__(self, equations: Iterable[Equation], signs: Callable[[Definitions], Signs]) -> None:
         self._written = {equation.tensor: equation for equation in equations}
         self._equations: dict[str, Equation] = {}
+        self._open: set[str] = set()
         self._expanded: dict[Expression, Expression] = {}
         self.signs = signs(self)
 
     def equation(self, name: str) -> Equation | None:
         """The expanded equation of a step or derivative; None for an input."""
         found = self._equations.get(name)
-        if found is None and name in self._written:
-            written = self._written[name]
-            found = Equation(name, written.indices, self.expanded(written.expression))
-            self._equations[name] = found
+        if found is not None or name not in self._written:
+            return found
+        written = self._written[name]
+        if name in self._open:
+            return written  # it reads itself
+        self._open.add(name)
+        found = Equation(name, written.indices, self.expanded(written.expression))
+        self._open.discard(name)
+        self._equations[name] = found
         return found
 
     def expanded(self, expression: Expression) -> Expression:
@@ -139,7 +146,7 @@ class Definitions:
             if interval.positive:
                 terms.append(self.logarithm(factor))
             elif interval.negative:
-                terms.append(self.logarithm(self.expanded(negate(factor))))
+                terms.append(self.log_of_magnitude(factor))
                 sign = -sign
             else:
                 together.append(factor)
@@ -156,9 +163,9 @@ class Definitions:
         interval = self.signs.of(argument)
         if interval.positive:
             return self.logarithm(argument)
-        if interval.negative:
-            return self.logarithm(self.expanded(negate(argument)))
         match argument:
+            case Const(value) if value != 0:
+                return _log_of_number(abs(value))
             case Product(factors):
                 return add(*map(self.log_of_magnitude, factors))
             case Apply("pow", (0, 0), (base, Const(value) as exponent)) if value.denominator == 1:
@@ -171,13 +178,16 @@ class Definitions:
                     return self.log_of_magnitude(meaning)
             case _:
                 pass
-        return Apply("log", (0,), (Apply("abs", (0,), (argument,)),))
+        magnitude = negate(argument) if interval.negative else Apply("abs", (0,), (argument,))
+        return Apply("log", (0,), (magnitude,))
 
     def _meaning(self, ref: Ref) -> Expression | None:
         """What a step's entry is equal to, where that is a product, a power or an exponential."""
-        equation = self.equation(ref.tensor)
+        equation = None if ref.tensor in self._open else self.equation(ref.tensor)
         if equation is None or not all(isinstance(p, Index | int) for p in ref.indices):
             return None
+        if ref.tensor in references(equation.expression):
+            return None  # a step that reads itself has no other meaning
         match equation.expression:
             case Product() | Apply("exp" | "pow" | "abs") | Ref():
                 places = dict(zip(equation.indices, ref.indices, strict=True))

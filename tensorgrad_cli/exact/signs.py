@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from tensorgrad_cli.algebra.expression import (
     RANGE,
     Add,
@@ -26,7 +28,9 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
+    children,
 )
+from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.exact.intervals import (
     ANY,
@@ -79,6 +83,7 @@ _INCREASING: dict[str, tuple[Callable[[float], float], float, float]] = {
     "tanh": (math.tanh, -1, 1),
 }
 _FROM_ZERO = ("log", "sqrt")
+_PIECES = frozenset(("abs", "sign", "step", "relu", "max", "min"))
 _BOUNDED = {"erfc": between(0, 2), "acos": Interval(Fraction(0), PI.high)}
 
 
@@ -100,12 +105,30 @@ class Signs:
         self._fixed = fixed
         self._found: dict[Expression, Interval] = {}
         self._steps: dict[str, Interval] = {}
+        self._pieces: dict[Expression, bool] = {}
 
     def of(self, expression: Expression) -> Interval:
         """The interval that all entries of an expression lie in."""
         found = self._found.get(expression)
         if found is None:
-            found = self._found[expression] = self._interval(expression)
+            found = self._interval(expression)
+            if _mixes(expression) and self._piecewise(expression) != found.vanishing:
+                found = replace(found, vanishing=not found.vanishing)
+            self._found[expression] = found
+        return found
+
+    def _piecewise(self, expression: Expression) -> bool:
+        """Whether pieces are in it, so that differences may be zero on an open set: |x| - x."""
+        found = self._pieces.get(expression)
+        if found is None:
+            found = self._pieces[expression] = _pieces(expression) or any(
+                map(self._piecewise, children(expression))
+            )
+            if isinstance(expression, Ref):
+                equation = self._equation(expression.tensor)
+                inside = equation is not None and self._piecewise(equation.expression)
+                found = inside or self.of(expression).vanishing
+            self._pieces[expression] = found
         return found
 
     def _interval(self, expression: Expression) -> Interval:
@@ -256,6 +279,29 @@ class Signs:
                 return POSITIVE if self._tensors[tensor].structure == "spd" else ANY
             case _:
                 return ANY
+
+
+def _mixes(expression: Expression) -> bool:
+    """Whether a value may be zero where no part of it is."""
+    match expression:
+        case Add() | Sum() | Op():
+            return True
+        case Apply(name, _, _):
+            return name not in ("pow", "abs", "exp", "pi")
+        case _:
+            return False
+
+
+def _pieces(expression: Expression) -> bool:
+    match expression:
+        case Apply(name, order, _):
+            return name in _PIECES or name not in FUNCTIONS or any(order)
+        case Op(name, _, _, _, _):
+            return name not in ("det", "inv", "prod", "vec", "kron", "cumsum")
+        case Delta():
+            return True
+        case _:
+            return False
 
 
 def _wave(function: Callable[[float], float], a: Interval) -> Interval:

@@ -7,10 +7,10 @@ rounding. f must be analytic in complex arithmetic, with branches chosen by the 
 The error model. The derivative carries the rounding errors of an evaluation of f and f'. Three re-evaluations
 show their size: the inputs moved by a few last places with random signs, as a backward stable evaluation may
 move them, and h multiplied by a random number, so that the imaginary parts are rounded anew (a quotient's
-numerator cancels there unseen). The bar is four times the largest change plus eight roundings of the result. A
-real part that hides its rounding at such moves (it may not move at all) is found by a difference table of the
-derivative along one random direction, as in `noise`; where that sees more, all bars of the output grow by the
-ratio.
+numerator cancels there unseen). The bar is four times the largest change plus eight roundings of the result.
+A real part that hides its rounding at such moves (it may not move at all) is found by a difference table of
+the derivative along one random direction, as in `noise`; where that sees more, all bars of the output grow by
+the ratio.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorgrad_cli.numeric.difference import TIE, Differences, both_sides, reference
+from tensorgrad_cli.numeric.difference import TIE, Differences, reference
 from tensorgrad_cli.numeric.noise import EPS, FEW, noise_of
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, scales
+from tensorgrad_cli.numeric.quotient import both_sides
 from tensorgrad_cli.numeric.romberg import SIGMAS
 
 __all__ = ["directional", "jacobian", "symmetry"]

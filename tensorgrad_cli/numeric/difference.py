@@ -25,19 +25,26 @@ from numpy.typing import NDArray
 
 from tensorgrad_cli.numeric.noise import FEW, ROUNDING, SPACINGS, noise_of
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, Samples, scales
-from tensorgrad_cli.numeric.romberg import NEAR, SAFETY, SIGMAS, Extrapolated, extrapolate
+from tensorgrad_cli.numeric.quotient import Found, both_sides, central, find
+from tensorgrad_cli.numeric.romberg import NEAR, SAFETY, SIGMAS
 
 __all__ = ["Differences", "directional", "jacobian", "scales"]
 
-CORE = (-5, -8, -11)
+CORE: tuple[int, ...] = (-5, -8, -11)
 GUARDS = (-22, -27)
-LARGER = ((-2,), (1, 4, 7), (10, 13, 16, 18, 20))
-SMALLER = ((-14, -17), (-22, -27), (-32, -37, -42))
+LARGER = ((-5,), (-2,), (1, 4, 7), (10, 13, 16, 18, 20))
+SMALLER = ((-8, -11), (-14, -17), (-22, -27), (-32, -37, -42))
+# Among many lines a few try all of these steps, and all lines start with the three that served those best.
+PILOT: tuple[int, ...] = (1, -2, -5, -8, -11, -14)
+PILOT_LINES = 24
+MANY = 512
+# The samples of one block of lines take this part of the memory.
+SHARE = 64
 # A bar below this part of the entry, or of its row's root mean square, is not worth more evaluations.
 GOOD = 2.0**-30
-# A kink nearer than this is a kink at x; the slopes at its sides are taken from these steps.
+GOOD_OF_MANY = 2.0**-26
+# A kink nearer than this is a kink at x.
 TIE = (-42,)
-SIDES = (-2, -5, -8, -11, -14, -17, -22, -42)
 
 
 class Differences(Struct, frozen=True):
@@ -83,7 +90,7 @@ def jacobian(
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x, groups) if scale is None else scale
     probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory)
-    return differences(probe, scale, np.random.default_rng(seed))
+    return differences(probe, scale, np.random.default_rng(seed), max_memory)
 
 
 def directional(
@@ -105,11 +112,11 @@ def directional(
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x) if scale is None else scale
     probe = Probe(f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory)
-    return differences(probe, np.ones(len(directions)), np.random.default_rng(seed), noise)
+    return differences(probe, np.ones(len(directions)), np.random.default_rng(seed), max_memory, noise)
 
 
 def differences(
-    probe: Probe, line_scale: Array, rng: np.random.Generator, sigma: Array | None = None
+    probe: Probe, line_scale: Array, rng: np.random.Generator, max_memory: int, sigma: Array | None = None
 ) -> Differences:
     """All lines of a probe, block by block."""
     core = CORE if probe.directions is None else CORE + GUARDS
@@ -117,12 +124,14 @@ def differences(
         spacings = SPACINGS if probe.directions is None else FEW
         noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng, spacings)
         core, sigma = CORE + GUARDS if noise.rough else core, noise.sigma
+    if core == CORE and probe.lines >= MANY:
+        core = pilot(probe, np.sort(rng.choice(probe.lines, PILOT_LINES, replace=False)), line_scale, sigma)
     shape = (probe.lines, probe.outputs)
     values, bars = np.empty(shape), np.empty(shape)
     still = np.zeros(shape, np.bool_)
     kinks, lost = np.zeros(probe.lines, np.bool_), np.zeros(probe.lines, np.bool_)
     slopes: Array | None = None
-    size = max(1, probe.points_per_call // (2 * len(core)))
+    size = max(1, max_memory // (SHARE * 16 * len(core) * probe.outputs))
     squares, seen = np.zeros(probe.outputs), 0
     for start in range(0, probe.lines, size):
         which = np.arange(start, min(start + size, probe.lines))
@@ -130,7 +139,7 @@ def differences(
         known = np.where(np.isfinite(climb.values), climb.values * climb.line_scale[:, None], 0.0)
         squares += np.sum(np.square(known), axis=0)
         seen += len(which)
-        climb.run(np.sqrt(squares / seen))
+        climb.run(np.sqrt(squares / seen), GOOD if probe.lines < MANY else GOOD_OF_MANY)
         values[which], bars[which], still[which] = climb.values, climb.bars, climb.still
         kinks[which], lost[which] = climb.kinks, climb.lost
         if climb.slopes is not None:
@@ -151,6 +160,24 @@ def differences(
     )
 
 
+def pilot(probe: Probe, which: NDArray[np.intp], line_scale: Array, sigma: Array) -> tuple[int, ...]:
+    """The three neighbouring steps of `PILOT` that leave the fewest of these lines' bars poor."""
+    samples = probe.samples(which, PILOT)
+    best, fewest = CORE, np.inf
+    for first in (2, 1, 0, 3):
+        part = slice(first, first + len(CORE))
+        three = Samples(samples.values[part], samples.steps[part], samples.crossed[part])
+        found = central(three, PILOT[part], probe.centre, sigma)
+        size = np.abs(np.nan_to_num(found.values)) * line_scale[which][:, None]
+        rms = np.sqrt(np.mean(np.square(size), axis=0))
+        poor = np.any(
+            ~(found.bars * line_scale[which][:, None] <= GOOD_OF_MANY * np.maximum(size, rms)), axis=1
+        )
+        if np.mean(poor) < fewest:
+            best, fewest = PILOT[part], float(np.mean(poor))
+    return best
+
+
 class Climb:
     """One block of lines on its way: three steps for all, more for those whose bars are poor."""
 
@@ -162,9 +189,11 @@ class Climb:
         self.which = which
         self.line_scale = line_scale
         self.sigma = sigma
-        self.hidden = SAFETY * SIGMAS * 2.0 ** -core[0] * np.maximum(sigma, ROUNDING * reference(probe))
+        nearest = next(exponent for exponent in core if exponent <= NEAR)
+        self.hidden = SAFETY * SIGMAS * 2.0**-nearest * np.maximum(sigma, ROUNDING * reference(probe))
         # Smaller steps along a direction would be rounded with the points they lead to.
-        self.smaller = SMALLER if probe.directions is None else SMALLER[:2]
+        self.smaller = without(core, SMALLER if probe.directions is None else SMALLER[:3])
+        self.larger = without(core, LARGER)
         self.kinks = np.zeros(len(which), np.bool_)
         self.lost = np.zeros(len(which), np.bool_)
         self.slopes: Array | None = None
@@ -214,16 +243,16 @@ class Climb:
         np.copyto(found.bars, self.hidden / unit[:, None], where=found.still)
         return found
 
-    def run(self, rms: Array) -> None:
+    def run(self, rms: Array, enough: float) -> None:
         """Climb until every bar is good or no step is left; then look for kinks."""
         up = np.zeros(len(self.which), np.intp)
         down = np.zeros(len(self.which), np.intp)
         unit = self.line_scale[:, None]
-        for _ in range(len(LARGER) + len(self.smaller)):
+        for _ in range(len(self.larger) + len(self.smaller)):
             with np.errstate(invalid="ignore"):
-                good = self.bars * unit <= GOOD * np.maximum(np.abs(self.values) * unit, rms)
+                good = self.bars * unit <= enough * np.maximum(np.abs(self.values) * unit, rms)
             poor = ~good & ~self.still
-            larger = np.any(poor & self.coarser, axis=1) & (up < len(LARGER))
+            larger = np.any(poor & self.coarser, axis=1) & (up < len(self.larger))
             smaller = np.any(poor & self.finer, axis=1) & (down < len(self.smaller))
             if not (larger.any() or smaller.any()):
                 break
@@ -238,11 +267,9 @@ class Climb:
 
     def refine(self, lines: NDArray[np.intp], up: int, down: int, larger: bool, smaller: bool) -> None:
         """Sample these lines at the steps they have just climbed to, and choose anew among all they have."""
-        new = (*(LARGER[up - 1] if larger else ()), *(SMALLER[down - 1] if smaller else ()))
-        new = tuple(exponent for exponent in new if exponent not in self.core)
-        if new:
-            self.keep(lines, new, self.probe.samples(self.which[lines], new))
-        steps = sorted({*self.core, *sum(LARGER[:up], ()), *sum(SMALLER[:down], ())}, reverse=True)
+        new = (*(self.larger[up - 1] if larger else ()), *(self.smaller[down - 1] if smaller else ()))
+        self.keep(lines, new, self.probe.samples(self.which[lines], new))
+        steps = sorted({*self.core, *sum(self.larger[:up], ()), *sum(self.smaller[:down], ())}, reverse=True)
         found = self.best(lines, steps, down)
         self.values[lines], self.bars[lines], self.still[lines] = found.values, found.bars, found.still
         self.coarser[lines], self.finer[lines], self.broken[lines] = found.coarser, found.finer, found.broken
@@ -270,109 +297,14 @@ class Climb:
         self.slopes[:, lines] = slopes
 
 
+def without(taken: Sequence[int], chunks: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The chunks of steps that hold something not taken yet, and only that."""
+    rest = [tuple(exponent for exponent in chunk if exponent not in taken) for chunk in chunks]
+    return [chunk for chunk in rest if chunk]
+
+
 def reference(probe: Probe) -> float:
     """The size of terms that may cancel unseen where f does not move: that of f's outputs, else of its
     inputs."""
     finite = np.abs(probe.centre[np.isfinite(probe.centre)])
     return float(finite.max(initial=0.0) or np.abs(probe.x).max(initial=0.0))
-
-
-def both_sides(
-    probe: Probe, which: NDArray[np.intp], unit: Array, sigma: Array
-) -> tuple[Array, Array, Array]:
-    """Of lines on a kink: the slopes [2, lines, m] left and right, and values and bars where they agree."""
-    samples = probe.samples(which, SIDES, by_side=True)
-    left, right = (one_sided(samples, SIDES, unit, probe.centre, sigma, side) for side in (1, 0))
-    bars = left.bars + right.bars
-    agree = np.abs(left.values - right.values) <= bars
-    values = np.where(agree, (left.values + right.values) / 2.0, np.nan)
-    return values, np.where(agree, bars, np.inf), np.stack([left.values, right.values])
-
-
-class Found(Struct, frozen=True):
-    """What the steps so far say: values and bars, and in which direction a better bar may lie."""
-
-    values: Array
-    bars: Array
-    still: NDArray[np.bool_]
-    coarser: NDArray[np.bool_]
-    finer: NDArray[np.bool_]
-    broken: NDArray[np.bool_]
-
-
-def find(
-    samples: Samples, exponents: Sequence[int], unit: Array, centre: Array, sigma: Array, next_finer: int
-) -> Found:
-    """The best quotient of each line [lines] and output [m] from samples at steps 2^exponent · unit.
-
-    Larger steps may help where noise prevails and the best window begins at the largest step; smaller ones,
-    from 2^next_finer on, where it ends beside or below them and truncation prevails, or they lie in a gap.
-    """
-    unusable = np.isnan(samples.values)
-    stuck = np.all(unusable | (samples.values == centre), axis=1) & ~np.all(unusable, axis=1)
-    near = sum(exponent > NEAR for exponent in exponents)
-    still = np.all(stuck[near:], axis=0)
-    stuck &= ~still
-    if stuck.any():
-        sigma = stuck_noise(samples.values, stuck, centre, sigma)
-    chosen = central(samples, exponents, centre, sigma)
-    broken: NDArray[np.bool_] = np.any(unusable, axis=(0, 1, 3))
-    if broken.any():
-        lines = np.flatnonzero(broken)
-        part = Samples(samples.values[:, :, lines], samples.steps[:, :, lines], samples.crossed[:, :, lines])
-        for side in (0, 1):
-            replace_better(chosen, lines, one_sided(part, exponents, unit[lines], centre, sigma, side))
-    noisy = chosen.noise > chosen.truncation
-    low = chosen.last >= sum(exponent > next_finer for exponent in exponents) - 1
-    finer = low if next_finer > exponents[-1] else low & ~noisy
-    return Found(chosen.values, chosen.bars, still, noisy & (chosen.first == 0), finer, broken)
-
-
-def stuck_noise(values: Array, stuck: NDArray[np.bool_], centre: Array, sigma: Array) -> Array:
-    """The noise [lines, m] where f moved at some steps but was `stuck` at others: its values come in steps no
-    larger than the smallest move seen, and no difference table showed them."""
-    with np.errstate(invalid="ignore"):
-        moves = np.nanmax(np.abs(np.where(stuck[:, None], np.inf, values - centre)), axis=1, initial=0.0)
-    smallest = np.min(np.where(moves == 0.0, np.inf, moves), axis=0)
-    found: Array = np.where(stuck.any(axis=0) & np.isfinite(smallest), np.maximum(sigma, smallest), sigma)
-    return found
-
-
-def central(samples: Samples, exponents: Sequence[int], centre: Array, sigma: Array) -> Extrapolated:
-    """Extrapolation of (f(x+h) - f(x-h)) / 2h in h²."""
-    plus, minus = samples.values[:, 0], samples.values[:, 1]
-    width = (samples.steps[:, 0] - samples.steps[:, 1])[..., None]
-    with np.errstate(all="ignore"):
-        quotients = (plus - minus) / width
-        noise = np.maximum(sigma, ROUNDING * np.abs(plus)) * (np.sqrt(2.0) / width)
-        uneven = (samples.steps[:, 0] + samples.steps[:, 1])[..., None]
-        if uneven.any():
-            # x + h and x - h rounded differently: half the second derivative times that is left.
-            noise += np.abs((plus - centre) + (minus - centre)) * (np.abs(uneven) / (0.5 * width * width))
-        return extrapolate(quotients, noise, nominal(exponents))
-
-
-def one_sided(
-    samples: Samples, exponents: Sequence[int], unit: Array, centre: Array, sigma: Array, side: int
-) -> Extrapolated:
-    """Extrapolation of (f(x±h) - f(x)) / ±h in h; side 0 is +, 1 is -."""
-    values, steps = samples.values[:, side], samples.steps[:, side][..., None]
-    with np.errstate(all="ignore"):
-        quotients = (values - centre) / steps
-        noise = np.maximum(sigma, ROUNDING * np.abs(values)) * (np.sqrt(2.0) / np.abs(steps))
-        # The steps are not exactly in their nominal ratio: x + h was rounded.
-        inexact = np.abs(np.abs(steps) - np.asarray(nominal(exponents))[:, None, None] * unit[:, None])
-        noise += np.abs(quotients) * (inexact / np.abs(steps))
-        return extrapolate(quotients, noise, nominal(exponents), power=1)
-
-
-def nominal(exponents: Sequence[int]) -> list[float]:
-    return [2.0**exponent for exponent in exponents]
-
-
-def replace_better(chosen: Extrapolated, lines: NDArray[np.intp], other: Extrapolated) -> None:
-    """Take over, on these lines, the entries of `other` with the smaller bar."""
-    better = other.bars < chosen.bars[lines]
-    for name in ("values", "truncation", "noise", "first", "last"):
-        mine = getattr(chosen, name)
-        mine[lines] = np.where(better, getattr(other, name), mine[lines])

@@ -21,7 +21,7 @@ Perturb: TypeAlias = Callable[[NDArray[np.intp], Array], Any]
 
 MAX_MEMORY = 2**30
 # A block of points that stays near the processor's caches is evaluated faster than one that fills the memory.
-BLOCK = 2**25
+BLOCK = 2**23
 
 
 def scales(x: Array, groups: Sequence[int] | None = None) -> Array:

@@ -1,4 +1,4 @@
-"""Formulas in ASCII, for any terminal and any source file: `d z[i,j]/dw[p,q] = x[i,p] delta[j,q]`."""
+"""Formulas in ASCII, for any terminal and any source file: `dz[i,j]/dw[p,q] = x[i,p] delta[j,q]`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ __all__ = ["GLYPHS", "equation", "expression"]
 
 GLYPHS = Glyphs(
     sum="sum",
-    partial="d",
     delta="delta",
     pi="pi",
-    superscripts=False,
     transpose=".T",
     hadamard="*",
     ascii=True,

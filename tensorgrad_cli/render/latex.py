@@ -23,8 +23,8 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.notation.names import unicode_name
-from tensorgrad_cli.render.linear import signed, split
 from tensorgrad_cli.render.naming import Names, Naming, free_names, named, positions
+from tensorgrad_cli.render.terms import signed, split
 
 __all__ = ["equation", "expression", "name"]
 

@@ -26,6 +26,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.render.ascii import GLYPHS as ASCII
+from tensorgrad_cli.render.derivatives import spelled
 from tensorgrad_cli.render.linear import Glyphs, Linear, primes
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.render.text import GLYPHS as TEXT
@@ -74,13 +75,11 @@ def matrix_of(expression: Expression, axes: Sequence[Index], naming: Naming, gly
 
 def _derivative(name: str, naming: Naming, glyphs: Glyphs) -> str:
     derivative = naming.derivatives[name]
-    linear = Linear(naming, glyphs, implied=True)
-    top = linear.name(derivative.numerator)
-    below = "".join(glyphs.partial + linear.name(d) for d in derivative.denominators)
-    own = ("+" if glyphs.ascii else "⁺") if derivative.own else ""
     if derivative.numerator in naming.derivatives or derivative.numerator in naming.definitions:
         raise _NoMatrixForm
-    return f"{glyphs.partial}{own}{top}/{below}"
+    linear = Linear(naming, glyphs, implied=True)
+    top = linear.name(derivative.numerator)
+    return spelled(linear, derivative, top, [linear.name(d) for d in derivative.denominators])
 
 
 class _Writer:
@@ -116,7 +115,7 @@ class _Writer:
             case Product(factors):
                 return self.product(factors, ())
             case Sum(indices, body):
-                size = self.linear.size(e)
+                size = None
                 if size is not None:
                     return _Block(size, (), ATOM)
                 return self.product(body.factors if isinstance(body, Product) else (body,), indices)

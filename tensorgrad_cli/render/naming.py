@@ -14,8 +14,9 @@ from tensorgrad_cli.algebra.expression import (
     Index,
     Position,
 )
+from tensorgrad_cli.notation.names import unicode_name
 
-__all__ = ["Naming", "free_names", "named", "position", "positions"]
+__all__ = ["Naming", "bar_spelling", "counted", "free_names", "named", "position", "positions"]
 
 _LETTERS = "ijklmnpqrstuvabcdegh"
 
@@ -25,7 +26,8 @@ class Naming(Struct, frozen=True):
 
     `spellings` has the reader's spelling of each canonical name; `ranks` the number of indices of each
     tensor, step, definition and derivative; `derivatives` what the name of a derivative stands for;
-    `definitions` the expressions that stand under a ∂. `taken` are words of ours that a declared name hides.
+    `definitions` the expressions that stand under a ∂. `taken` are words of ours that a declared name hides;
+    `functions` are the declared ones, `dimensions` the named ones.
     """
 
     spellings: Mapping[str, str] = {}
@@ -33,6 +35,8 @@ class Naming(Struct, frozen=True):
     derivatives: Mapping[str, Derivative] = {}
     definitions: Mapping[str, Equation] = {}
     taken: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+    dimensions: frozenset[str] = frozenset()
 
     def spelling(self, name: str) -> str:
         """The name as the reader wrote it."""
@@ -79,7 +83,7 @@ def position(place: Position, names: Names, naming: Naming) -> str:
         case int():
             return str(place)
         case Affine(terms, offset):
-            parts = []
+            parts: list[str] = []
             for coefficient, index in terms:
                 sign = "-" if coefficient < 0 else "+" if parts else ""
                 number = "" if abs(coefficient) == 1 else str(abs(coefficient))
@@ -94,3 +98,31 @@ def position(place: Position, names: Names, naming: Naming) -> str:
 def positions(places: Iterable[Position], names: Names, naming: Naming) -> str:
     """Positions with commas."""
     return ",".join(position(place, names, naming) for place in places)
+
+
+def counted(places: Iterable[Position], names: Names) -> dict[str, int]:
+    """How often each index stands in some positions."""
+    counts: dict[str, int] = {}
+    for place in places:
+        for index in _standing(place):
+            name = names.get(index, index.name)
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _standing(place: Position) -> Iterator[Index]:
+    match place:
+        case Index():
+            yield place
+        case Affine(terms):
+            yield from (index for _, index in terms)
+        case Gather(_, inner):
+            for position_inside in inner:
+                yield from _standing(position_inside)
+
+
+def bar_spelling(name: str, spelling: str) -> str:
+    """How the cotangent of a tensor is spelled: `w̄`, but `z1_bar`, `y_hat_bar` and `cost_bar`: a bar stands on
+    a single letter only. `name` is canonical, `spelling` the reader's."""
+    bar = f"{name}_bar"
+    return unicode_name(bar) if len(spelling) == 1 and "_" not in name else bar

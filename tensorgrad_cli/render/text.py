@@ -10,10 +10,8 @@ __all__ = ["GLYPHS", "equation", "expression"]
 
 GLYPHS = Glyphs(
     sum="Σ",
-    partial="∂",
     delta="δ",
     pi="π",
-    superscripts=True,
     transpose="ᵀ",
     hadamard="⊙",
     ascii=False,

@@ -18,16 +18,29 @@ from tensorgrad_cli.algebra.expression import (
     Chain,
     Equation,
     Index,
+    references,
     substitute,
 )
 from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.notation.parse import parse_equation, parse_expression
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.model import Claim
 from tensorgrad_cli.verify.decide import Answer, Question, answer
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["Judged", "Reading", "judge", "read_claim", "read_line", "read_start"]
+__all__ = [
+    "Judged",
+    "Reading",
+    "attempt_claim",
+    "judge",
+    "judge_claim",
+    "local_scope",
+    "prepare",
+    "read_claim",
+    "read_line",
+    "read_start",
+]
 
 
 class Reading(Struct, frozen=True):
@@ -204,13 +217,34 @@ def _orders(reading: Reading) -> Iterator[tuple[int, ...]]:
             yield order
 
 
-def judge_claim(bench: Workbench, claim: Claim, prefix: str, scope: Scope | None = None) -> Judged:
-    """Read and decide a claim; never raises for what is written in it."""
+def attempt_claim(bench: Workbench, claim: Claim, prefix: str) -> Reading | Issue:
+    """Read a claim; what is wrong in it is a value, for it is a verdict."""
     try:
-        reading = read_claim(bench, claim.source, prefix, claim.at, scope)
-        return judge(bench, reading)
+        reading = read_claim(bench, claim.source, prefix, claim.at)
+        prepare(bench, reading)
+        return reading
     except Issue as issue:
-        return Judged(claim.source, None, None, issue)
+        return issue
+
+
+def prepare(bench: Workbench, reading: Reading) -> None:
+    """Work out the derivatives that a reading asks for, before any point or draw is made."""
+    for expression in (
+        reading.left.expression,
+        reading.right.expression,
+        *(equation.expression for equation in reading.at),
+    ):
+        low = lowered(expression, bench.scope)
+        bench.require((low,))
+        for name in sorted(references(low)):
+            bench.calculus.resolve(name)
+
+
+def judge_claim(bench: Workbench, source: Source, attempt: Reading | Issue) -> Judged:
+    """Decide a claim that was read, or not; never raises for what is written in it."""
+    if isinstance(attempt, Issue):
+        return Judged(source, None, None, attempt)
+    return judge(bench, attempt)
 
 
 def local_scope(bench: Workbench, where: tuple[Source, ...]) -> Scope:

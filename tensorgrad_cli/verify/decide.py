@@ -6,7 +6,7 @@ numbers alone verify or refute; a difference in exact arithmetic refutes rationa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,11 +84,25 @@ def answer(bench: Workbench, question: Question) -> Answer:
     for name in names:
         bench.calculus.resolve(name)
     unsure = _uncertified(bench, names)
-    found = [numbers(bench, question, point) for point in bench.points]
+    found = [numbers(bench, question, bench.points[0])]
     same_form = not question.at and _same_form(bench, question)
-    decision = None if same_form else _exact(bench, question, fixed=False)
+    decision = (
+        None if same_form or found[0][0].verdict == "different" else _exact(bench, question, fixed=False)
+    )
     proved = same_form or (decision is not None and decision.outcome == "equal")
+    if not (proved and found[0][0].verdict == "equal"):
+        found += _elsewhere(bench, question, found[0][0])
     return _verdict(bench, question, found, same_form, decision, proved, unsure)
+
+
+def _elsewhere(bench: Workbench, question: Question, first: Comparison) -> Iterator[tuple[Comparison, Point]]:
+    """The numbers at the further points, until they differ somewhere."""
+    before = first
+    for number in range(1, len(bench.points)):
+        if before.verdict == "different":
+            return
+        before, where = numbers(bench, question, bench.points[number])
+        yield before, where
 
 
 def _verdict(

@@ -4,61 +4,89 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from tensorgrad_cli.algebra.elaborate import Side
 from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.source import Issue
 from tensorgrad_cli.spec.model import Derivation, Line
 from tensorgrad_cli.verify.claim_results import claim_result, meets
-from tensorgrad_cli.verify.claims import Judged, judge, local_scope, read_line, read_start
+from tensorgrad_cli.verify.claims import (
+    Judged,
+    Reading,
+    judge,
+    judge_claim,
+    local_scope,
+    prepare,
+    read_line,
+    read_start,
+)
 from tensorgrad_cli.verify.verdict import Result
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["derivation_results", "summary_of"]
+__all__ = ["ReadDerivation", "derivation_results", "read_derivation", "summary_of"]
 
 WRONG = ("refuted", "ill-formed")
 
 
-def derivation_results(
-    bench: Workbench, number: int, derivation: Derivation
-) -> tuple[list[Result], list[str]]:
-    """A result for each line, and sentences about the derivation as a whole."""
+class ReadDerivation(Struct, frozen=True):
+    """A derivation as read: its start, and each line as an equation with the start; issues where it is not."""
+
+    number: int
+    derivation: Derivation
+    start: Side | Issue
+    lines: tuple[Reading | Issue, ...]
+
+
+def read_derivation(bench: Workbench, number: int, derivation: Derivation) -> ReadDerivation:
+    """Read a derivation; never raises for what is written in it."""
     try:
         scope = local_scope(bench, derivation.where)
         start, _, _ = read_start(bench, derivation.start, f"d{number}.0.", scope)
     except Issue as issue:
-        lines = [
-            _result(bench, number, k, line, derivation, Judged(line.source, None, None, issue), None)
-            for k, line in enumerate(derivation.lines, 1)
-        ]
-        return lines, [f"{_title(number, derivation)}: the start has no meaning: {issue.message}"]
+        return ReadDerivation(number, derivation, issue, (issue,) * len(derivation.lines))
+    lines = tuple(
+        _read(bench, line, start, f"d{number}.{k}.", scope) for k, line in enumerate(derivation.lines, 1)
+    )
+    return ReadDerivation(number, derivation, start, lines)
+
+
+def _read(bench: Workbench, line: Line, start: Side, prefix: str, scope: Scope) -> Reading | Issue:
+    try:
+        reading = read_line(bench, line.source, start, prefix, scope)
+        prepare(bench, reading)
+        return reading
+    except Issue as issue:
+        return issue
+
+
+def derivation_results(bench: Workbench, read: ReadDerivation) -> tuple[list[Result], list[str]]:
+    """A result for each line, and sentences about the derivation as a whole."""
     results: list[Result] = []
-    before: Side | None = start
-    judged_before: Judged | None = None
-    for k, line in enumerate(derivation.lines, 1):
-        judged, side = _judged(bench, line, start, f"d{number}.{k}.", scope)
-        follows = _follows(bench, line, before, side, judged, judged_before, k)
-        results.append(_guarded_result(bench, number, k, line, derivation, judged, follows))
-        before, judged_before = side, judged
-    return results, [
-        f"{_title(number, derivation)}: {s}" for s in summary_of(results, derivation.first_wrong)
-    ]
+    derivation, title = read.derivation, _title(read.number, read.derivation)
+    before: Side | None = None if isinstance(read.start, Issue) else read.start
+    held: bool | None = None
+    for k, (line, attempt) in enumerate(zip(derivation.lines, read.lines, strict=True), 1):
+        judged = _judged(bench, line, attempt)
+        right = None if isinstance(attempt, Issue) or attempt.mismatch is not None else attempt.right
+        follows = _follows(bench, line, before, right, judged, held, k)
+        results.append(_guarded_result(bench, read.number, k, line, derivation, judged, follows))
+        before, held = right, judged.holds
+    if isinstance(read.start, Issue):
+        return results, [f"{title}: the start has no meaning: {read.start.message}"]
+    return results, [f"{title}: {s}" for s in summary_of(results, derivation.first_wrong)]
 
 
 def _title(number: int, derivation: Derivation) -> str:
     return derivation.title or f"derivation {number}"
 
 
-def _judged(
-    bench: Workbench, line: Line, start: Side, prefix: str, scope: Scope
-) -> tuple[Judged, Side | None]:
+def _judged(bench: Workbench, line: Line, attempt: Reading | Issue) -> Judged:
     try:
-        reading = read_line(bench, line.source, start, prefix, scope)
-        return judge(bench, reading), None if reading.mismatch is not None else reading.right
-    except Issue as issue:
-        return Judged(line.source, None, None, issue), None
+        return judge_claim(bench, line.source, attempt)
     except MemoryError as error:
         issue = Issue("too-large", line.source.span(), f"too large to evaluate: {error}")
-        return Judged(line.source, None, None, issue), None
+        return Judged(line.source, None, None, issue)
 
 
 def _follows(
@@ -67,22 +95,17 @@ def _follows(
     before: Side | None,
     side: Side | None,
     judged: Judged,
-    judged_before: Judged | None,
+    held: bool | None,
     k: int,
 ) -> bool | None:
     """Whether a line equals the one before it; None where either has no meaning."""
-    if side is None or before is None:
+    if side is None or before is None or judged.reading is None:
         return None
-    if k == 1:
-        return judged.holds
-    if judged_before is not None and judged_before.holds:
-        # What is equal to a true line is true.
+    if k == 1 or held:
+        # The line before is the start, or equal to it.
         return judged.holds
     if judged.holds:
         return False
-    assert judged.reading is not None
-    from tensorgrad_cli.verify.claims import Reading
-
     pair = Reading(line.source, before, side, judged.reading.free, (), ())
     return judge(bench, pair).holds
 

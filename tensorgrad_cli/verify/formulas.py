@@ -11,10 +11,9 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.library import BUILTINS, Scope
 from tensorgrad_cli.calculus.chain import Calculus
-from tensorgrad_cli.notation.names import unicode_name
 from tensorgrad_cli.render import latex, matrix, text
 from tensorgrad_cli.render.einsum import einsum_subscripts
-from tensorgrad_cli.render.naming import Naming
+from tensorgrad_cli.render.naming import Naming, bar_spelling
 from tensorgrad_cli.verify.verdict import Formula
 
 __all__ = ["bar", "formula", "naming_of", "reading", "shown"]
@@ -35,7 +34,7 @@ def naming_of(
     spellings = dict(scope.spellings)
     shapes = calculus.shapes
     for name in (*scope.tensors, *scope.steps):
-        spellings[bar(name)] = unicode_name(bar(name)) if len(scope.spelling(name)) <= 2 else bar(name)
+        spellings[bar(name)] = bar_spelling(name, scope.spelling(name))
     ranks = {name: len(shape) for name, shape in shapes.items()}
     ranks |= {equation.tensor: len(equation.indices) for equation in definitions}
     derivatives = dict(calculus.asked) | {d.name: d for d in extra}
@@ -46,6 +45,8 @@ def naming_of(
         derivatives=derivatives,
         definitions={equation.tensor: equation for equation in definitions},
         taken=frozenset(declared & {*BUILTINS, "delta", "eye", "ones", "I", "sum"}),
+        functions=frozenset({*scope.abstract, *scope.defined}),
+        dimensions=frozenset(scope.dimensions),
     )
 
 

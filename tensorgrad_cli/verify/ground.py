@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from tensorgrad_cli.algebra.expression import (
+    Apply,
     Chain,
     Derivative,
     Dimension,
@@ -34,15 +35,19 @@ class Ground:
         self.scope = spec.scope
         self.calculus = Calculus((), spec.scope)
         self.minimum: dict[str, int] = {}
+        self.arity = {name: count for name, count in spec.scope.abstract.items() if count}
         for step in spec.chain:
             self.calculus.extend(step.definitions, step.derivatives)
             self.calculus.add_step(step.equation)
             self.require((step.equation.expression,))
 
     def require(self, expressions: Iterable[Expression]) -> None:
-        """See to it that draws are large enough for the fixed positions in some expressions."""
+        """See to it that draws are large enough for the fixed positions in some expressions, and that abstract
+        functions have as many arguments as their first use."""
         for expression in expressions:
             for part in subexpressions(expression):
+                if isinstance(part, Apply) and part.function in self.scope.abstract:
+                    self.arity.setdefault(part.function, len(part.arguments))
                 if isinstance(part, Ref) and part.tensor in self.calculus.shapes:
                     shape = self.calculus.shapes[part.tensor]
                     for position, dimension in zip(part.indices, shape, strict=True):

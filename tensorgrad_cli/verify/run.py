@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -15,8 +16,8 @@ from tensorgrad_cli.spec.model import Claim, Spec
 from tensorgrad_cli.verify.chain_checks import check_derivative
 from tensorgrad_cli.verify.chain_formulas import chain_checks
 from tensorgrad_cli.verify.claim_results import claim_result
-from tensorgrad_cli.verify.claims import judge_claim
-from tensorgrad_cli.verify.derivations import derivation_results
+from tensorgrad_cli.verify.claims import Reading, attempt_claim, judge_claim
+from tensorgrad_cli.verify.derivations import derivation_results, read_derivation
 from tensorgrad_cli.verify.verdict import Problem, Report, Result, SpecReport
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -74,24 +75,27 @@ def _batches(
     progress: Callable[[str], None] | None,
 ) -> Iterator[list[Result]]:
     say = progress or (lambda _: None)
-    for check in chain_checks(bench):
+    checks = tuple(chain_checks(bench))
+    every = (*bench.spec.claims, *(Claim(Source("--claim", text_)) for text_ in claims))
+    read = [attempt_claim(bench, claim, f"c{number}.") for number, claim in enumerate(every, 1)]
+    derivations = [read_derivation(bench, n, d) for n, d in enumerate(bench.spec.derivations, 1)]
+    for check in checks:
         say(check.id)
-        yield [guarded(check.id, check.kind, lambda check=check: check_derivative(bench, check))]  # type: ignore[misc]
-    added = [Claim(Source("--claim", text_)) for text_ in claims]
-    for number, claim in enumerate((*bench.spec.claims, *added), 1):
+        yield [guarded(check.id, check.kind, partial(check_derivative, bench, check))]
+    for number, (claim, attempt) in enumerate(zip(every, read, strict=True), 1):
         id_ = f"claim:{number}"
         say(id_)
-
-        def judged(claim: Claim = claim, id_: str = id_, number: int = number) -> Result:
-            found = judge_claim(bench, claim, f"c{number}.")
-            return claim_result(bench, id_, "claim", found, claim.expect, claim.note)
-
-        yield [guarded(id_, "claim", judged, claim)]
-    for number, derivation in enumerate(bench.spec.derivations, 1):
-        say(f"derivation:{number}")
-        lines, summary = derivation_results(bench, number, derivation)
+        yield [guarded(id_, "claim", partial(_claim, bench, id_, claim, attempt), claim)]
+    for derivation in derivations:
+        say(f"derivation:{derivation.number}")
+        lines, summary = derivation_results(bench, derivation)
         summaries += summary
         yield lines
+
+
+def _claim(bench: Workbench, id_: str, claim: Claim, attempt: Reading | Issue) -> Result:
+    judged = judge_claim(bench, claim.source, attempt)
+    return claim_result(bench, id_, "claim", judged, claim.expect, claim.note)
 
 
 def guarded(id_: str, kind: str, check: Callable[[], Result], claim: Claim | None = None) -> Result:

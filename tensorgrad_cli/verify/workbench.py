@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.expression import (
-    Derivative,
-)
+from tensorgrad_cli.algebra.expression import ZERO, Derivative, Ref
+from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.numeric.compare import Comparison, compare
 from tensorgrad_cli.numeric.difference import Differences, jacobian
 from tensorgrad_cli.numeric.evaluate import AbstractFunction, Environment, evaluate_chain
-from tensorgrad_cli.numeric.sample import draw, draw_sizes
+from tensorgrad_cli.numeric.sample import draw, draw_sizes, implied_facts
 from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.points import JITTERS, Point
@@ -45,6 +44,31 @@ class Certificate(Struct, frozen=True):
     missed: float | None = None
 
 
+class Points(Sequence[Point]):
+    """Points that are drawn when they are first used."""
+
+    def __init__(self, count: int, drawn: Callable[[int], Point]) -> None:
+        self._drawn = drawn
+        self._points: list[Point | None] = [None] * count
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    @overload
+    def __getitem__(self, place: int) -> Point: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Point, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> Point | tuple[Point, ...]:
+        if isinstance(place, slice):
+            return tuple(self[k] for k in range(*place.indices(len(self))))
+        point = self._points[place]
+        if point is None:
+            point = self._points[place] = self._drawn(range(len(self))[place])
+        return point
+
+
 class Workbench(Ground):
     """What the checks of a spec work with. Points are drawn when first needed, after all formulas are known."""
 
@@ -57,10 +81,10 @@ class Workbench(Ground):
     # --- points
 
     @cached_property
-    def points(self) -> tuple[Point, ...]:
-        """The points: the first at scale 1, further ones at other scales and other sizes."""
+    def points(self) -> Points:
+        """The points, each drawn when it is first used: at scale 1, then at other scales and sizes."""
         count = max(1, self.spec.check.points)
-        return tuple(self._point(k, SCALES[k % len(SCALES)]) for k in range(count))
+        return Points(count, lambda k: self._point(k, SCALES[k % len(SCALES)]))
 
     @cached_property
     def free_point(self) -> Point | None:
@@ -71,12 +95,11 @@ class Workbench(Ground):
 
     def _point(self, number: int, scale: float, free: bool = False) -> Point:
         rng = np.random.default_rng([self.seed, number])
-        facts = {} if free else dict(self.spec.dims)
+        facts = implied_facts(self.spec.tensors.values(), {} if free else self.spec.dims)
         names = sorted({n for d in self.spec.dimensions.values() for n in d.names})
         sizes = draw_sizes(names, facts, self.minimum, rng)
         functions = {
-            name: AbstractFunction(name, arity, self.seed + number)
-            for name, arity in self.scope.abstract.items()
+            name: AbstractFunction(name, arity, self.seed + number) for name, arity in self.arity.items()
         }
         tensors = tuple(self.spec.tensors.values())
         best: Point | None = None
@@ -130,12 +153,15 @@ class Workbench(Ground):
                 best = self.certified(derivative, point)
                 if best.comparison.verdict != "undecided":
                     break
+                if best.comparison.reason != "kink" and self.is_zero(name):
+                    best = self.certified(derivative, point, known_zero=True)
+                    break
             assert best is not None
             self._certificates[name] = best
         return self._certificates[name]
 
-    def certified(self, derivative: Derivative, point: Point) -> Certificate:
-        """One derivative at one point."""
+    def certified(self, derivative: Derivative, point: Point, known_zero: bool = False) -> Certificate:
+        """One derivative at one point; `known_zero` where it was proved to be zero."""
         numerator, by = self.varied(derivative)
         ours = point.copies(derivative.name)
         shape = ours.shape[1:]
@@ -154,7 +180,7 @@ class Workbench(Ground):
             row=tuple(range(len(shape) - rank, len(shape))) or None,
             still=still,
             kinks=kinks if before.kinks.any() else None,
-            known_zero=self.is_zero(derivative.name),
+            known_zero=known_zero,
         )
         return Certificate(comparison, before.evaluations, before.method, "full", before)
 
@@ -162,18 +188,17 @@ class Workbench(Ground):
         """What is varied and what is watched: of a second derivative, the first one."""
         if len(derivative.denominators) == 1:
             return derivative.numerator, derivative.denominators[0]
-        from tensorgrad_cli.algebra.library import derivative_name
-
         first = derivative_name(derivative.numerator, derivative.denominators[:1], derivative.own)
         self.calculus.resolve(first)
         return first, derivative.denominators[1]
 
     def is_zero(self, name: str) -> bool:
-        """Whether a derivative's equation is literally zero."""
-        from tensorgrad_cli.algebra.expression import ZERO
-
-        (equation,) = (e for e in self.calculus.closure((name,)) if e.tensor == name)
-        return equation.expression == ZERO
+        """Whether a derivative is zero in exact arithmetic: noise on both sides is then no reason to doubt."""
+        equation = self.calculus.equations[name]
+        if equation.expression == ZERO:
+            return True
+        decision = self.exact().decide(Ref(name, equation.indices), ZERO, equation.indices)
+        return decision.outcome == "equal"
 
     def differences(self, numerator: str, by: str, own: bool, point: Point) -> Differences:
         """Finite differences of a step (or tensor, or derivative) by a tensor or step, [entries of by, of it]."""

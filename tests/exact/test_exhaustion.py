@@ -38,9 +38,7 @@ TENSORS = {
     "y": Tensor("y", ()),
     "v": Tensor("v", (), values="positive"),
 }
-UNARY = (
-    "exp log sqrt abs sign relu step tanh sigmoid softplus sin cos erf f".split()
-)
+UNARY = "exp log sqrt abs sign relu step tanh sigmoid softplus sin cos erf f".split()
 BINARY: tuple[Callable[[Expression, Expression], Expression], ...] = (
     add,
     subtract,
@@ -52,6 +50,11 @@ BINARY: tuple[Callable[[Expression, Expression], Expression], ...] = (
 LEAVES = (Ref("x"), Ref("y"), Ref("v"), Ref("x"), Ref("y"), Ref("v"), *map(constant, (1, 2, -1)))
 EXPONENTS = (2, 3, -1, -2)
 POINTS = 12
+# Pairs are compared in blocks of rows, densely in the first draws and then only those that are left.
+ROWS, DENSE = 250, 7
+# What is equal in the plain model is equal in the strict one, whose draws are some of the plain one's.
+STRICT = ((Mode.STRICT, VALUE), (Mode.STRICT, EXPONENT))
+ALL = (*STRICT, (Mode.PLAIN, VALUE), (Mode.PLAIN, EXPONENT))
 
 
 def random_formula(rng: np.random.Generator, depth: int) -> Expression:
@@ -133,19 +136,18 @@ def equal_pairs(values: Any, kept: Any, least: int) -> set[tuple[int, int]]:
     """Pairs of rows that agree wherever both are kept, in at least `least` columns."""
     count, draws = values.shape
     found: set[tuple[int, int]] = set()
-    for start in range(0, count, 2000):
-        rows = slice(start, start + 2000)
-        same = np.ones((min(2000, count - start), count), bool)
-        for d in range(10):
-            differ = values[rows, d, None] != values[None, :, d]
+    small = values.astype(np.int32)
+    for start in range(0, count, ROWS):
+        rows = slice(start, start + ROWS)
+        same = np.triu(np.ones((min(ROWS, count - start), count - start), bool), 1)
+        for d in range(DENSE):
+            differ = small[rows, d, None] != small[None, start:, d]
             differ &= kept[rows, d, None]
-            differ &= kept[None, :, d]
+            differ &= kept[None, start:, d]
             same &= ~differ
         first, second = np.nonzero(same)
-        first = first + start
-        ordered = first < second
-        first, second = first[ordered], second[ordered]
-        for d in range(10, draws):
+        first, second = first + start, second + start
+        for d in range(DENSE, draws):
             agree = (values[first, d] == values[second, d]) | ~(kept[first, d] & kept[second, d])
             first, second = first[agree], second[agree]
         for begin in range(0, len(first), 50000):
@@ -168,7 +170,9 @@ def model_values(batch: Batch, mode: Mode, kind: int, formulas: list[Expression]
     return values, kept
 
 
-def run(count: int, seed: int, each: int = 60) -> tuple[int, int, list[tuple[Expression, Expression]]]:
+def run(
+    count: int, seed: int, each: int, models: Any
+) -> tuple[int, int, list[tuple[Expression, Expression]]]:
     """The numbers of really equal pairs and of those proved, and the pairs that the model wrongly takes for equal."""
     rng = np.random.default_rng(seed)
     written = list(dict.fromkeys(random_formula(rng, 3) for _ in range(count)))
@@ -177,10 +181,9 @@ def run(count: int, seed: int, each: int = 60) -> tuple[int, int, list[tuple[Exp
     batch = claims.batches.batch(FIELDS[:4], each, 0, {}, relaxed=False, keep=True)
     draws = rng.permutation(batch.draws.count)
     proved: set[tuple[int, int]] = set()
-    for mode in (Mode.PLAIN, Mode.STRICT):
-        for kind in (VALUE, EXPONENT):
-            values, kept = model_values(batch, mode, kind, expanded)
-            proved |= equal_pairs(values[:, draws], kept[:, draws], 41)
+    for mode, kind in models:
+        values, kept = model_values(batch, mode, kind, expanded)
+        proved |= equal_pairs(values[:, draws], kept[:, draws], 41)
     points = {
         "x": rng.normal(size=POINTS) * 1.3,
         "y": rng.normal(size=POINTS) * 1.3,
@@ -211,7 +214,7 @@ def really_equal(value: Any, finite: Any) -> int:
 
 
 def test_no_pair_of_five_thousand_formulas_is_wrongly_equal() -> None:
-    equal, proved, wrong = run(5000, seed=1)
+    equal, proved, wrong = run(5000, seed=1, each=30, models=STRICT)
     assert not wrong
     assert proved > equal / 2 > 100
 
@@ -219,6 +222,6 @@ def test_no_pair_of_five_thousand_formulas_is_wrongly_equal() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 5))
 def test_no_pair_of_twenty_thousand_formulas_is_wrongly_equal(seed: int) -> None:
-    equal, proved, wrong = run(20000, seed=seed)
+    equal, proved, wrong = run(20000, seed=seed, each=60, models=ALL)
     assert not wrong
     assert proved > equal / 2
