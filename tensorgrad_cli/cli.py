@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from tensorgrad_cli.terminal import Progress, coloured, encodes, piped, put, roomy, width_of
 
 if TYPE_CHECKING:
     from tensorgrad_cli.source import Issue, Source
     from tensorgrad_cli.spec.model import Spec
     from tensorgrad_cli.verify.verdict import Problem, Report, SpecReport
 
-__all__ = ["ExitStatus", "main"]
+__all__ = ["ExitStatus", "cli", "main"]
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TENSORGRAD"}
+CONTEXT = {
+    "help_option_names": ["-h", "--help"],
+    "auto_envvar_prefix": "TENSORGRAD",
+    "max_content_width": 100,
+}
 FORMATS = ("text", "json")
+# Where this is set, a crash shows its traceback: `-vv` sets it.
+TRACEBACK = "TENSORGRAD_TRACEBACK"
 NOTATIONS = ("text", "ascii", "latex", "einsum", "matrix")
 
 
 class ExitStatus(IntEnum):
-    """0: every check is as expected. 1: some check is not. 2: a spec that cannot be read, a wrong call, or
-    nothing to check. 3: two of our own methods disagree, or a check crashed. 130: interrupted."""
+    """What the exit status says; of several specs the highest wins.
+
+    0: every check is as expected. 1: some check is not. 2: a spec that cannot be read, a wrong call, or
+    nothing to check. 3: two of our own methods disagree, or a check crashed. 130: interrupted.
+    """
 
     PASS = 0
     FAIL = 1
@@ -35,45 +47,56 @@ class ExitStatus(IntEnum):
 
 
 def main() -> None:
-    """The entry point: like click's own, but an interrupt exits with 130."""
+    """The entry point: like click's own, but with room to recurse, and an interrupt exits with 130."""
+    sys.exit(roomy(_main))
+
+
+def _main() -> int:
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
-        status = ExitStatus.INTERRUPTED
+        return ExitStatus.INTERRUPTED
     except click.ClickException as error:
         error.show()
-        status = error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        status = ExitStatus.PASS
-    sys.exit(int(status or 0))
+        return ExitStatus.ERROR
+    return int(status or 0)
+
+
+_layout = click.option(
+    "--layout",
+    type=click.Choice(["numerator", "denominator"]),
+    help="The order of a tensor-by-tensor derivative written without indices.",
+)
+_stdin_name = click.option(
+    "--stdin-name", default="<stdin>", metavar="PATH", help="What to call a spec that is read from -."
+)
+_seed = click.option("--seed", type=click.IntRange(min=0), help="The seed of all draws.")
+_paths = click.argument("paths", nargs=-1, metavar="[SPEC|FOLDER]…")
 
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
 @click.version_option(package_name="tensorgrad-cli", prog_name="tensorgrad")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Check derivations: index-notation derivatives of a chain, proved and checked by finite differences.
+    """Check derivations: every derivative of a chain in index notation, and what you claim of it, proved or
+    refuted.
 
     \b
-    tensorgrad check specs/rank4_question.yaml
-    tensorgrad check specs/mlp.yaml --claim '∂cost/∂w = xᵀ (y - t)'
+    Examples:
+      tensorgrad check specs/rank4_question.yaml
+      tensorgrad check specs/mlp.yaml --claim '∂cost/∂b3[j] = sum[i] ∂cost/∂y[i,j]'
+      tensorgrad show specs/attention.yaml --as latex
+      tensorgrad explain specs/mlp.yaml claim:7
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, metavar="[SPEC|FOLDER]…")
-@click.option(
-    "--claim", "claims", multiple=True, metavar="EQUATION", help="Check this claim too; repeatable."
-)
-@click.option(
-    "--layout",
-    type=click.Choice(["numerator", "denominator"]),
-    help="How index-free derivatives are laid out.",
-)
+@_paths
+@click.option("--claim", "claims", multiple=True, metavar="EQUATION", help="Check this too; repeatable.")
+@_layout
 @click.option(
     "--format",
     "format_",
@@ -88,11 +111,11 @@ def cli(context: click.Context) -> None:
     "outputs",
     multiple=True,
     metavar="FILE",
-    help="Write a file too, the format by its suffix, or -o json:FILE; repeatable.",
+    help="Write a file too, the format by its suffix or as in json:FILE; repeatable.",
 )
 @click.option("-q", "--quiet", count=True, help="Only what fails; twice: nothing but the exit status.")
-@click.option("-v", "--verbose", count=True, help="Numbers of each check; twice: times.")
-@click.option("--seed", type=int, help="The seed of all draws.")
+@click.option("-v", "--verbose", count=True, help="How each check was read and decided; twice: times too.")
+@_seed
 @click.option(
     "--color",
     "--colour",
@@ -101,7 +124,7 @@ def cli(context: click.Context) -> None:
     show_default=True,
     help="Colour the text.",
 )
-@click.option("--stdin-name", default="<stdin>", metavar="PATH", help="The path of a spec read from -.")
+@_stdin_name
 def check(
     paths: tuple[str, ...],
     claims: tuple[str, ...],
@@ -116,163 +139,202 @@ def check(
 ) -> int:
     """Check specs: every step, gradient, claim and derivation in them.
 
-    A folder stands for all .yaml and .yml files in it; - is standard input.
+    A folder stands for the .yaml and .yml files in it; - is standard input. Exit status: 0 all is as
+    expected; 1 some check is not; 2 a spec cannot be read, or there is nothing to check; 3 a bug of ours; of
+    several specs the highest.
     """
     targets = [_target(output) for output in outputs]
-    report = _checked(list(_sources(paths, stdin_name)), claims, layout, seed)
+    if verbose >= 2:
+        os.environ[TRACEBACK] = "1"
+    report = _checked(_sources(paths, stdin_name), claims, layout, seed)
     if format_ == "json":
         from tensorgrad_cli.report import json
 
-        _write(json.render(report))
+        put(json.render(report))
     else:
         from tensorgrad_cli.report import text
 
-        text.write(report, sys.stdout, verbosity=verbose - quiet, colour=_coloured(color))
+        colour, width = coloured(color, sys.stdout), width_of(sys.stdout)
+        with piped():
+            text.write(report, sys.stdout, verbosity=verbose - quiet, colour=colour, width=width)
     for kind, path in targets:
         _save(report, kind, path)
     return _status(report)
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, metavar="[SPEC|FOLDER]…")
-@click.option(
-    "--as", "notation", type=click.Choice(NOTATIONS), default="text", show_default=True, help="The notation."
-)
-@click.option(
-    "--layout",
-    type=click.Choice(["numerator", "denominator"]),
-    help="How index-free derivatives are laid out.",
-)
-@click.option("--stdin-name", default="<stdin>", metavar="PATH", help="The path of a spec read from -.")
-def show(paths: tuple[str, ...], notation: str, layout: str | None, stdin_name: str) -> int:
+@_paths
+@click.option("--as", "notation", type=click.Choice(NOTATIONS), help="The notation; text by default.")
+@_layout
+@_stdin_name
+def show(paths: tuple[str, ...], notation: str | None, layout: str | None, stdin_name: str) -> int:
     """Print the formulas of specs: steps, derivatives, pullbacks, gradients. Nothing is evaluated."""
     from tensorgrad_cli.verify.show import formulas
 
-    status = ExitStatus.PASS
-    found = False
+    if notation is None:
+        notation = "text" if encodes(sys.stdout) else "ascii"
+    status, first = ExitStatus.PASS, True
     for path, source in _sources(paths, stdin_name):
         spec, issues = _read(path, source, layout, load_data=False)
         for issue in issues:
             click.echo(issue.rendered(path), err=True)
-            status = ExitStatus.ERROR
         if spec is None:
+            status = ExitStatus.ERROR
             continue
-        found = True
-        for line in formulas(spec, notation):
-            _write(line + "\n")
-    return status if found else ExitStatus.ERROR
+        put("".join(line + "\n" for line in ([] if first else [""]) + list(formulas(spec, notation))))
+        first = False
+    return status
 
 
 @cli.command()
 @click.argument("subject", metavar="SPEC|CODE")
 @click.argument("id_", required=False, metavar="[ID]")
-@click.option("--seed", type=int, help="The seed of all draws.")
-def explain(subject: str, id_: str | None, seed: int | None) -> int:
-    """Explain one check of a spec in full, or an error code."""
-    from tensorgrad_cli.verify.explain import explain_check, explain_code
+@_seed
+@_layout
+@_stdin_name
+def explain(subject: str, id_: str | None, seed: int | None, layout: str | None, stdin_name: str) -> int:
+    """Explain one check of a spec in full, or the code of an error.
 
-    if id_ is None:
+    \b
+    tensorgrad explain specs/mlp.yaml claim:7
+    tensorgrad explain shape-mismatch
+    """
+    if id_ is None and subject != "-" and not Path(subject).exists():
+        from tensorgrad_cli.verify.codes import explain_code, near_codes
+
         text = explain_code(subject)
         if text is None:
-            raise click.UsageError(f"{subject} is no error code; for a check: tensorgrad explain SPEC ID")
-        _write(text + "\n")
+            near = _or(near_codes(subject))
+            did = f" Did you mean {near}?" if near else " For a check: tensorgrad explain SPEC ID"
+            raise click.UsageError(f"{subject} is neither the code of an error nor a spec.{did}")
+        put(text)
         return ExitStatus.PASS
-    spec, issues = _read(subject, None, None)
+    from tensorgrad_cli.verify.explain import check_ids, explain_check
+
+    ((path, source),) = _sources((subject,), stdin_name, folders=False)
+    spec, issues = _read(path, source, layout)
     for issue in issues:
-        click.echo(issue.rendered(subject), err=True)
+        click.echo(issue.rendered(path), err=True)
     if spec is None:
         return ExitStatus.ERROR
-    text = explain_check(spec, id_, seed)
+    text = explain_check(spec, id_, seed) if id_ is not None else None
     if text is None:
-        raise click.UsageError(f"{subject} has no check {id_}")
-    _write(text + "\n")
+        ids = check_ids(spec)
+        said = f"{path} has no check {id_}" if id_ is not None else f"which check of {path}?"
+        raise click.UsageError(f"{said}; it has: {', '.join(ids) or 'none'}")
+    put(text)
     return ExitStatus.PASS
 
 
-def _sources(paths: tuple[str, ...], stdin_name: str) -> Iterator[tuple[str, Source | None]]:
+def _or(names: list[str]) -> str:
+    return " or ".join(", ".join(names).rsplit(", ", 1))
+
+
+def _sources(
+    paths: tuple[str, ...], stdin_name: str, folders: bool = True
+) -> Iterator[tuple[str, Source | Issue | None]]:
     """The specs that some paths stand for: a folder its YAML files, - standard input."""
     if not paths:
         raise click.UsageError("name a spec, a folder of specs, or - for standard input")
+    if paths.count("-") > 1:
+        raise click.UsageError("standard input, -, can be read only once")
     for path in paths:
         if path == "-":
-            from tensorgrad_cli.source import Source
-
-            if sys.stdin.isatty():
-                click.echo("reading a spec from the terminal; end it with Ctrl-D", err=True)
-            text = sys.stdin.buffer.read().decode("utf-8", errors="replace")
-            yield stdin_name, Source(stdin_name, text)
-        elif Path(path).is_dir():
+            yield stdin_name, _standard_input(stdin_name)
+        elif folders and Path(path).is_dir():
             found = sorted(p for p in Path(path).iterdir() if p.suffix in (".yaml", ".yml"))
+            if not found:
+                click.echo(f"{path}: no .yaml or .yml file in this folder", err=True)
             yield from ((str(p), None) for p in found)
         else:
             yield path, None
 
 
+def _standard_input(name: str) -> Source | Issue:
+    from tensorgrad_cli.source import Issue, Source
+    from tensorgrad_cli.spec.read import decoded
+
+    if sys.stdin.isatty():
+        click.echo("reading a spec from the terminal; end it with Ctrl-D", err=True)
+    try:
+        return Source(name, decoded(sys.stdin.buffer.read(), name))
+    except Issue as issue:
+        return issue
+
+
 def _read(
-    path: str, source: Source | None, layout: str | None, load_data: bool = True
+    path: str, source: Source | Issue | None, layout: str | None, load_data: bool = True
 ) -> tuple[Spec | None, tuple[Issue, ...]]:
     from msgspec.structs import replace
 
+    from tensorgrad_cli.source import Issue
     from tensorgrad_cli.spec.read import read, read_path
 
-    spec, issues = (
-        read_path(path, load_data=load_data) if source is None else read(source, load_data=load_data)
-    )
+    if isinstance(source, Issue):
+        return None, (source,)
+    if source is None:
+        spec, issues = read_path(path, load_data=load_data)
+    else:
+        spec, issues = read(source, load_data=load_data)
     if spec is not None and layout is not None:
         spec = replace(spec, layout=layout, scope=replace(spec.scope, layout=layout))
     return spec, issues
 
 
 def _checked(
-    sources: Iterable[tuple[str, Source | None]],
+    sources: Iterable[tuple[str, Source | Issue | None]],
     claims: tuple[str, ...],
     layout: str | None,
     seed: int | None,
 ) -> Report:
+    from msgspec.structs import replace
+
     from tensorgrad_cli.verify.run import DEFAULT_SEED, check_spec, problem_of, report_of, unreadable
 
     started = time.perf_counter()
     specs: list[SpecReport] = []
     problems: list[Problem] = []
-    progress = _Progress()
+    progress = Progress()
     used = seed
+    crashed = False
     for path, source in sources:
-        spec, issues = _read(path, source, layout)
-        problems += [problem_of(issue, path) for issue in issues]
-        if spec is None:
+        try:
+            spec, issues = _read(path, source, layout)
+            problems += [problem_of(issue, path) for issue in issues]
+            if spec is None:
+                specs.append(unreadable(path))
+                continue
+            if used is None:
+                used = spec.check.seed
+            specs.append(check_spec(spec, seed, claims, lambda what, path=path: progress.say(path, what)))
+        except Exception as error:
+            crashed = crashed or not isinstance(error, MemoryError)
+            problems.append(problem_of(_crash(error), path))
             specs.append(unreadable(path))
-            continue
-        if used is None:
-            used = spec.check.seed
-        specs.append(check_spec(spec, seed, claims, lambda what, path=path: progress.say(path, what)))
     progress.clear()
-    return report_of(specs, problems, DEFAULT_SEED if used is None else used, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    report = report_of(specs, problems, DEFAULT_SEED if used is None else used, seconds)
+    return replace(report, internal=True) if crashed else report
 
 
-class _Progress:
-    """What runs, on standard error, if it is a terminal and the work is not short; gone when done."""
+def _crash(error: Exception) -> Issue:
+    """What is said of a spec whose check crashed as a whole, before or between its checks."""
+    import traceback
 
-    def __init__(self) -> None:
-        self.started = time.monotonic()
-        self.shown = False
-        self.wanted = sys.stderr.isatty()
+    from tensorgrad_cli.source import Issue
 
-    def say(self, path: str, what: str) -> None:
-        if self.wanted and time.monotonic() - self.started > 0.5:
-            sys.stderr.write(f"\r\x1b[K{path} · {what}")
-            sys.stderr.flush()
-            self.shown = True
-
-    def clear(self) -> None:
-        if self.shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+    if isinstance(error, MemoryError):
+        return Issue("too-large", None, f"too large to evaluate: {error}", "give smaller sizes in `dims`")
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return Issue("internal", None, f"a bug of ours, please report it with the spec: {said}")
 
 
 def _status(report: Report) -> int:
     if report.internal:
         return ExitStatus.INTERNAL
-    if report.verdict == "error" or not any(spec.checks for spec in report.specs):
+    if report.verdict == "error" or not all(spec.checks for spec in report.specs):
         return ExitStatus.ERROR
     return ExitStatus.PASS if report.verdict == "pass" else ExitStatus.FAIL
 
@@ -280,15 +342,18 @@ def _status(report: Report) -> int:
 def _target(output: str) -> tuple[str, Path]:
     """The format and the path of an -o option."""
     kind, colon, rest = output.partition(":")
-    if colon and kind in FORMATS:
-        return kind, Path(rest)
-    suffix = Path(output).suffix
+    path = Path(rest if colon and kind in FORMATS else output)
     by_suffix = {".json": "json", ".txt": "text"}
-    if suffix not in by_suffix:
-        raise click.UsageError(
-            f"-o {output}: no format for {suffix or 'a name without suffix'}; write -o json:{output}"
-        )
-    return by_suffix[suffix], Path(output)
+    if not (colon and kind in FORMATS):
+        if path.suffix not in by_suffix:
+            ending = f"the suffix {path.suffix}" if path.suffix else "a name without suffix"
+            raise click.UsageError(f"-o {output}: no format for {ending}; write -o json:{output}")
+        kind = by_suffix[path.suffix]
+    if not path.name or path.is_dir():
+        raise click.UsageError(f"-o {output}: that is a folder")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"-o {output}: there is no folder {path.parent}")
+    return kind, path
 
 
 def _save(report: Report, kind: str, path: Path) -> None:
@@ -300,21 +365,3 @@ def _save(report: Report, kind: str, path: Path) -> None:
     except OSError as error:
         raise click.FileError(str(path), error.strerror or str(error)) from None
     click.echo(f"wrote {path}", err=True)
-
-
-def _coloured(choice: str) -> bool:
-    import os
-
-    if choice != "auto":
-        return choice == "always"
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
-
-
-def _write(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-    except UnicodeEncodeError:
-        buffer: Any = sys.stdout.buffer
-        buffer.write(text.encode("utf-8"))

@@ -236,14 +236,14 @@ def _modes(measure: Measure) -> tuple[Mode, ...]:
     exact = (Mode.PLAIN, Mode.STRICT) if characters else (Mode.PLAIN,)
     if not opaque:
         return exact
-    if measure.bits > _FEW_BITS:
+    if measure.random_bits > _FEW_BITS:
         return (Mode.OPAQUE, *exact)
     return exact
 
 
 def _failure(measure: Measure) -> float:
     """The chance that one draw does not tell two different functions apart."""
-    bits = measure.bits if measure.rational else max(1.0, measure.bits)
+    bits = measure.random_bits if measure.rational else max(1.0, measure.random_bits)
     least = min(field.p for field in FIELDS)
     degree = min(0.5, max(1.0, measure.degree) / least)
     return float(1 - 2.0**-bits * (1 - degree))

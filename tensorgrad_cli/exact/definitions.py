@@ -102,6 +102,10 @@ class Definitions:
                 return _simple_power(base, exponent)
             case "log", (argument,):
                 return self.logarithm(argument)
+            case "max" | "min", _:
+                # Nested ones as one of many arguments: only so is it associative in the model.
+                flat = tuple(part for a in arguments for part in _compared(name, a))
+                return Apply(name, (0,) * len(flat), flat)
         row = FUNCTIONS.get(name)
         definition = None
         if row is not None and name not in NATIVE and not any(expression.order):
@@ -194,6 +198,15 @@ class Definitions:
                 return substitute(freshened(equation.expression), places)
             case _:
                 return None
+
+
+def _compared(name: str, argument: Expression) -> tuple[Expression, ...]:
+    """The arguments of a max that stands in a max."""
+    match argument:
+        case Apply(inner, _, arguments) if inner == name:
+            return arguments
+        case _:
+            return (argument,)
 
 
 def _simple_power(base: Expression, exponent: Expression) -> Expression:

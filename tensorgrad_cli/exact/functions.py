@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from tensorgrad_cli.algebra.expression import (
     Apply,
     Const,
     Expression,
+    Index,
     Product,
     Ref,
     Sum,
@@ -26,7 +28,7 @@ from tensorgrad_cli.exact.residues import ANGLE, EXPONENT, VALUE, Kept, Residues
 if TYPE_CHECKING:
     from tensorgrad_cli.exact.evaluate import Evaluator
 
-__all__ = ["applied", "whole_numbers"]
+__all__ = ["any_order", "applied", "whole_numbers"]
 
 _HALF = Fraction(1, 2)
 
@@ -56,6 +58,8 @@ def applied(model: Evaluator, expression: Apply, kind: int) -> Residues:
             return _times(model, model.value(argument, kind), _step(model, argument, kind), kind)
         case ("max" | "min") as name, (a, b):
             return _greater(model, a, b, kind, least=name == "min")
+        case ("max" | "min") as name, arguments:
+            return _greatest(model, expression, arguments, kind, least=name == "min")
         case ("<" | "<=" | "=" | "!=") as name, (a, b):
             return _compared(model, name, a, b, kind)
         case _:
@@ -191,6 +195,45 @@ def _greater(model: Evaluator, a: Expression, b: Expression, kind: int, *, least
     order, inner = ordered(gap.free), ordered(base.free)
     values = aligned(start.values, inner, order) + (-excess.values if least else excess.values)
     return Residues(model.draws.reduced(values, kind), both_kept(start.kept, excess.kept))
+
+
+def _greatest(
+    model: Evaluator,
+    expression: Apply,
+    arguments: tuple[Expression, ...],
+    kind: int,
+    *,
+    least: bool,
+) -> Residues:
+    """The winner among three or more; opaque: a random function of the values in any order."""
+    order = ordered(expression.free)
+    value = _stacked(model, arguments, order, VALUE)
+    if model.opaque:
+        return any_order(model, expression.function, value, kind)
+    ranked = model.draws.reduced(-value.values, VALUE) if least else value.values
+    winner, cycles = model.draws.winners(ranked)
+    entries = value.values if kind == VALUE else _stacked(model, arguments, order, kind).values
+    chosen = np.take_along_axis(entries, winner[..., None], axis=-1)[..., 0]
+    return Residues(chosen, both_kept(value.kept, cycles))
+
+
+def _stacked(
+    model: Evaluator, arguments: tuple[Expression, ...], order: tuple[Index, ...], kind: int
+) -> Residues:
+    parts = [model.value(argument, kind) for argument in arguments]
+    arrays = [
+        aligned(part.values, ordered(argument.free), order)
+        for part, argument in zip(parts, arguments, strict=True)
+    ]
+    kept = reduce(both_kept, (part.kept for part in parts))
+    return Residues(np.stack(np.broadcast_arrays(*arrays), axis=-1), kept)
+
+
+def any_order(model: Evaluator, name: str, value: Residues, kind: int) -> Residues:
+    """A random function of the values along the last axis, whatever their order."""
+    mixed = model.draws.oracle(name, VALUE, value.values).sum(axis=-1)
+    reduced = model.draws.reduced(mixed, VALUE)
+    return Residues(model.draws.oracle(name, kind, reduced), value.kept)
 
 
 # --- comparisons ----------------------------------------------------------------------------------

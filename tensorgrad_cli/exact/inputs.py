@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.exact.field import Integers
@@ -140,21 +139,21 @@ class Inputs:
         return Residues(matrix_product(lower, lower.swapaxes(-1, -2), kind, self._draws))
 
     def _orthonormal(self, name: str, shape: tuple[int, ...], kind: int) -> Residues:
-        """Columns of Cayley's (I - S)(I + S)⁻¹ with S skew, each with a random sign, so that both parts of
-        the orthogonal group are reached."""
+        """Columns of Cayley's (I - S)(I + S)⁻¹ with S skew, the first with a random sign: rotations alone would
+        prove det Q = 1."""
         draws = self._draws
         *batch, rows, columns = shape
         skew = self._shaped(draws.uniform(kind, (*batch, rows, rows)), "skew", kind)
         identity = np.eye(rows, dtype=np.int64)
         inverse = inverse_matrix(draws.reduced(identity + skew, kind), kind, draws)
         product = matrix_product(draws.reduced(identity - skew, kind), inverse.values, kind, draws)
-        signed = product[..., :columns] * self._column_signs(name, shape)
+        signed = product[..., :columns].copy()
+        signed[..., 0] *= self._reflection(name, tuple(batch))[..., None]
         return Residues(draws.reduced(signed, kind), inverse.kept)
 
-    def _column_signs(self, name: str, shape: tuple[int, ...]) -> NDArray[np.int64]:
-        # The same signs in all kinds, or a determinant would differ between them.
-        key = f"columns of {name}"
-        if key not in self._choices:
-            drawn = self._draws.rng.integers(0, 2, (self._draws.count, *shape[:-2], 1, shape[-1]))
-            self._choices[key] = 2 * drawn - 1
-        return self._choices[key]
+    def _reflection(self, name: str, batch: tuple[int, ...]) -> Integers:
+        # The same in all kinds, or a determinant would differ between them.
+        if name not in self._choices:
+            drawn = self._draws.rng.integers(0, 2, (self._draws.count, *batch))
+            self._choices[name] = np.where(drawn == 0, np.int64(-1), np.int64(1))
+        return self._choices[name]

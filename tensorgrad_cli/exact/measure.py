@@ -9,9 +9,9 @@ least 2^-d of them). Both are upper bounds, crude but never too small for what t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
-from typing import assert_never
+from typing import Any, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -42,12 +42,17 @@ _RATIONAL_OPERATIONS = frozenset(("prod", "cumsum", "vec", "kron", "inv", "det")
 _SIGNED = frozenset(("sign", "abs", "step", "relu"))
 _CAP = 1e9
 
+# What is chosen at random among finitely many (a position that an integer tensor holds, whether an orthonormal
+# matrix is reflected), with its number of bits.
+Choice = tuple[Gather | str, float]
+
 
 class Measure(Struct, frozen=True):
     """A quotient of two polynomials: their degrees, and the numbers of random signs in each.
 
     `rational`: only + - × ÷, whole powers, sums, deltas, abstract functions. `signs`, `roots`, `logs`, `waves`
-    say whether such functions occur, `discrete` whether a fact about finitely many values is used.
+    say whether such functions occur, `discrete` whether a fact about finitely many values is used;
+    `choices` are of positions and of reflections.
     """
 
     top: float = 0
@@ -60,6 +65,12 @@ class Measure(Struct, frozen=True):
     logs: bool = False
     waves: bool = False
     discrete: bool = False
+    choices: frozenset[Choice] = frozenset()
+
+    @property
+    def random_bits(self) -> float:
+        """The random signs and choices; a choice counts once, however often it is used."""
+        return self.bits + sum(bits for _, bits in self.choices)
 
     @property
     def degree(self) -> float:
@@ -67,7 +78,7 @@ class Measure(Struct, frozen=True):
         return self.top + self.bottom
 
 
-def _flags(a: Measure, b: Measure) -> dict[str, bool]:
+def _flags(a: Measure, b: Measure) -> dict[str, Any]:
     return {
         "rational": a.rational and b.rational,
         "signs": a.signs or b.signs,
@@ -75,6 +86,7 @@ def _flags(a: Measure, b: Measure) -> dict[str, bool]:
         "logs": a.logs or b.logs,
         "waves": a.waves or b.waves,
         "discrete": a.discrete or b.discrete,
+        "choices": a.choices | b.choices,
     }
 
 
@@ -176,8 +188,8 @@ class Measures:
         return Measure(top=1) if tensor is None else _of_input(tensor, relaxed=self._opaque)
 
     def _positions(self, positions: Iterable[Position]) -> Measure:
-        bits = sum(_gathers(position) for position in positions) * _CHOICE_BITS
-        return Measure(bits=bits, discrete=bits > 0)
+        gathered = frozenset((gather, _CHOICE_BITS) for p in positions for gather in _gathers(p))
+        return Measure(choices=gathered)
 
     # --- functions ------------------------------------------------------------------------------
 
@@ -193,7 +205,7 @@ class Measures:
         if name in _SIGNED:
             return self._sign_of(inner, with_value=name in ("abs", "relu"))
         if name in ("max", "min", "<", "<=", "=", "!="):
-            return self._of_two(expression)
+            return self._of_several(expression)
         if name == "log":
             return replace(_oracle(inner, rational=False), logs=True)
         if name in ("sin", "cos"):
@@ -219,11 +231,12 @@ class Measures:
             case _:
                 return replace(_oracle(inner, rational=False), roots=True)
 
-    def _of_two(self, expression: Apply) -> Measure:
-        a, b = map(self.of, expression.arguments)
-        gap = plus(a, b)
+    def _of_several(self, expression: Apply) -> Measure:
+        gap = self._all(plus, expression.arguments)
         if expression.function in ("max", "min"):
-            return self._sign_of(gap, with_value=True)
+            signs = self._sign_of(gap, with_value=True)
+            more = 0 if self._opaque else len(expression.arguments) - 2
+            return replace(signs, bits=signs.bits + more)
         if all(map(self._whole, expression.arguments)):
             return replace(gap, top=0, bottom=0)
         return self._sign_of(gap, with_value=False)
@@ -282,18 +295,20 @@ def _of_input(tensor: Tensor, *, relaxed: bool) -> Measure:
         return Measure(bits=_CHOICE_BITS, discrete=True)
     if tensor.structure == "orthonormal":
         degree = 2 * _LARGEST_SIZE
-        return Measure(top=degree, bottom=degree, bits=1)
+        return Measure(top=degree, bottom=degree, choices=frozenset(((tensor.name, 1.0),)))
     if tensor.values in ("uniform", "probabilities"):
         return Measure(top=4, bottom=4)
     return Measure(top=2 if tensor.values == "positive" or tensor.structure == "spd" else 1)
 
 
-def _gathers(position: Position) -> int:
+def _gathers(position: Position) -> Iterator[Gather]:
     match position:
         case Gather(_, inner):
-            return 1 + sum(_gathers(p) for p in inner)
+            yield position
+            for p in inner:
+                yield from _gathers(p)
         case _:
-            return 0
+            pass
 
 
 def _oracle(inner: Measure, *, rational: bool) -> Measure:

@@ -10,6 +10,7 @@ import numpy as np
 from tensorgrad_cli.algebra.expression import Index, Op
 from tensorgrad_cli.exact.contract import ordered
 from tensorgrad_cli.exact.field import Integers
+from tensorgrad_cli.exact.functions import any_order
 from tensorgrad_cli.exact.linear import determinant, inverse_matrix
 from tensorgrad_cli.exact.reading import moved, read
 from tensorgrad_cli.exact.residues import VALUE, Kept, Residues, both_kept
@@ -114,9 +115,7 @@ def _extreme(
     value = _argument(model, expression, 0, outer, expression.bound, VALUE)
     flat = _flat(value.values, count)
     if model.opaque:
-        mixed = model.draws.oracle(expression.operation, VALUE, flat).sum(axis=-1)
-        reduced = model.draws.reduced(mixed, VALUE)
-        return Residues(model.draws.oracle(expression.operation, kind, reduced), value.kept)
+        return any_order(model, expression.operation, Residues(flat, value.kept), kind)
     ranked = model.draws.reduced(-flat, VALUE) if least else flat
     winner, cycles = model.draws.winners(ranked)
     entries = flat

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import reduce
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -121,9 +122,8 @@ class Signs:
         """Whether pieces are in it, so that differences may be zero on an open set: |x| - x."""
         found = self._pieces.get(expression)
         if found is None:
-            found = self._pieces[expression] = _pieces(expression) or any(
-                map(self._piecewise, children(expression))
-            )
+            self._pieces[expression] = True  # for a step that reads itself
+            found = _pieces(expression) or any(map(self._piecewise, children(expression)))
             if isinstance(expression, Ref):
                 equation = self._equation(expression.tensor)
                 inside = equation is not None and self._piecewise(equation.expression)
@@ -233,10 +233,10 @@ class Signs:
                 return between(a.lowest_sign, a.highest_sign, closed=True, vanishing=a.vanishing)
             case "relu", [a]:
                 return greater(a, point(Fraction(0)))
-            case "max", [a, b]:
-                return greater(a, b)
-            case "min", [a, b]:
-                return negated(greater(negated(a), negated(b)))
+            case "max", _:
+                return reduce(greater, arguments)
+            case "min", _:
+                return negated(reduce(greater, map(negated, arguments)))
             case ("sin" | "cos") as name, [a]:
                 return _wave(math.sin if name == "sin" else math.cos, a)
             case name, [a] if name in _INCREASING:
@@ -295,7 +295,7 @@ def _mixes(expression: Expression) -> bool:
 def _pieces(expression: Expression) -> bool:
     match expression:
         case Apply(name, order, _):
-            return name in _PIECES or name not in FUNCTIONS or any(order)
+            return name in _PIECES or any(order) or (name not in FUNCTIONS and name != "pi")
         case Op(name, _, _, _, _):
             return name not in ("det", "inv", "prod", "vec", "kron", "cumsum")
         case Delta():

@@ -7,10 +7,10 @@ rounding. f must be analytic in complex arithmetic, with branches chosen by the 
 The error model. The derivative carries the rounding errors of an evaluation of f and f'. Three re-evaluations
 show their size: the inputs moved by a few last places with random signs, as a backward stable evaluation may
 move them, and h multiplied by a random number, so that the imaginary parts are rounded anew (a quotient's
-numerator cancels there unseen). The bar is four times the largest change plus eight roundings of the result.
-A real part that hides its rounding at such moves (it may not move at all) is found by a difference table of
-the derivative along one random direction, as in `noise`; where that sees more, all bars of the output grow by
-the ratio.
+numerator cancels there unseen). The bar is sixteen times the largest change and a rounding of the result
+(three samples alone would be too small by eight once in 10⁵ entries). A real part that hides its rounding at
+such moves (it may not move at all) is found by a difference table of the derivative along one random
+direction, as in `noise`; where that sees more, all bars of the output grow by the ratio.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ __all__ = ["directional", "jacobian", "symmetry"]
 
 STEP = 2.0**-100
 JITTERS = 3
-PLACES = 8
-SAFETY = 8.0
+PLACES = 16
+SAFETY = 16.0
 SCOUTS = 4
 
 
@@ -53,7 +53,8 @@ def jacobian(
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x, groups) if scale is None else scale
     probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory)
-    return stepped(probe, scale, np.random.default_rng(seed))
+    with np.errstate(all="ignore"):
+        return stepped(probe, scale, np.random.default_rng(seed))
 
 
 def directional(
@@ -71,7 +72,8 @@ def directional(
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x) if scale is None else scale
     probe = Probe(f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory)
-    return stepped(probe, np.ones(len(directions)), np.random.default_rng(seed))
+    with np.errstate(all="ignore"):
+        return stepped(probe, np.ones(len(directions)), np.random.default_rng(seed))
 
 
 def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differences:
@@ -93,7 +95,7 @@ def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differ
     broken = ~np.isfinite(values)
     values[broken], bars[broken] = np.nan, np.inf
     still = (values == 0.0) & (bars == 0.0)
-    hidden = np.broadcast_to(SAFETY * EPS * reference(probe) / line_scale[:, None], shape)
+    hidden = np.broadcast_to(SAFETY * SIGMAS * EPS * reference(probe) / line_scale[:, None], shape)
     np.copyto(bars, hidden, where=still)
     kinks, slopes = kinked(probe, line_scale, values, bars, rng)
     lost = np.isnan(values).any(axis=1) & ~kinks
@@ -138,10 +140,9 @@ def growth(probe: Probe, jittered: Array, rng: np.random.Generator) -> Array:
         return np.imag(values) / STEP, branches
 
     near, _ = derivative(np.concatenate([probe.x[None], jittered]))
-    with np.errstate(all="ignore"):
-        seen = np.max(np.abs(near[1:] - near[0]), axis=0) + EPS * np.abs(near[0])
-        table = noise_of(derivative, probe.x, probe.scale, near[0], rng, FEW).sigma
-        ratio = np.where(seen > 0.0, SIGMAS * table / seen, 1.0)
+    seen = np.max(np.abs(near[1:] - near[0]), axis=0) + EPS * np.abs(near[0])
+    table = noise_of(derivative, probe.x, probe.scale, near[0], rng, FEW).sigma
+    ratio = np.where(seen > 0.0, SIGMAS * table / seen, 1.0)
     return np.where(np.isfinite(ratio), np.maximum(ratio, 1.0), 1.0)
 
 

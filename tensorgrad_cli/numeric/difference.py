@@ -90,7 +90,8 @@ def jacobian(
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x, groups) if scale is None else scale
     probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory)
-    return differences(probe, scale, np.random.default_rng(seed), max_memory)
+    with np.errstate(all="ignore"):
+        return differences(probe, scale, np.random.default_rng(seed), max_memory)
 
 
 def directional(
@@ -112,7 +113,8 @@ def directional(
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x) if scale is None else scale
     probe = Probe(f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory)
-    return differences(probe, np.ones(len(directions)), np.random.default_rng(seed), max_memory, noise)
+    with np.errstate(all="ignore"):
+        return differences(probe, np.ones(len(directions)), np.random.default_rng(seed), max_memory, noise)
 
 
 def differences(
@@ -249,8 +251,7 @@ class Climb:
         down = np.zeros(len(self.which), np.intp)
         unit = self.line_scale[:, None]
         for _ in range(len(self.larger) + len(self.smaller)):
-            with np.errstate(invalid="ignore"):
-                good = self.bars * unit <= enough * np.maximum(np.abs(self.values) * unit, rms)
+            good = self.bars * unit <= enough * np.maximum(np.abs(self.values) * unit, rms)
             poor = ~good & ~self.still
             larger = np.any(poor & self.coarser, axis=1) & (up < len(self.larger))
             smaller = np.any(poor & self.finer, axis=1) & (down < len(self.smaller))

@@ -65,7 +65,8 @@ def halve(
         if 2**level >= ENOUGH and len(failing) > DENSE * min(2**level, scale.size) and scale.size > ENOUGH:
             return tuple(failing), True
         seen = set(failing)
-        found += [block for block in live if not seen.intersection(split(block))]
+        if level > 1:
+            found += [block for block in live if not seen.intersection(split(block))]
         found += [block for block in failing if block[1] - block[0] == 1]
         live = [block for block in failing if block[1] - block[0] > 1]
     return tuple(sorted(found)), False

@@ -76,8 +76,7 @@ def find(
 def stuck_noise(values: Array, stuck: NDArray[np.bool_], centre: Array, sigma: Array) -> Array:
     """The noise [lines, m] where f moved at some steps but was `stuck` at others: its values come in steps no
     larger than the smallest move seen, and no difference table showed them."""
-    with np.errstate(invalid="ignore"):
-        moves = np.nanmax(np.abs(np.where(stuck[:, None], np.inf, values - centre)), axis=1, initial=0.0)
+    moves = np.nanmax(np.abs(np.where(stuck[:, None], np.inf, values - centre)), axis=1, initial=0.0)
     smallest = np.min(np.where(moves == 0.0, np.inf, moves), axis=0)
     found: Array = np.where(stuck.any(axis=0) & np.isfinite(smallest), np.maximum(sigma, smallest), sigma)
     return found
@@ -87,14 +86,13 @@ def central(samples: Samples, exponents: Sequence[int], centre: Array, sigma: Ar
     """Extrapolation of (f(x+h) - f(x-h)) / 2h in h²."""
     plus, minus = samples.values[:, 0], samples.values[:, 1]
     width = (samples.steps[:, 0] - samples.steps[:, 1])[..., None]
-    with np.errstate(all="ignore"):
-        quotients = (plus - minus) / width
-        noise = np.maximum(sigma, ROUNDING * np.abs(plus)) * (np.sqrt(2.0) / width)
-        uneven = (samples.steps[:, 0] + samples.steps[:, 1])[..., None]
-        if uneven.any():
-            # x + h and x - h rounded differently: half the second derivative times that is left.
-            noise += np.abs((plus - centre) + (minus - centre)) * (np.abs(uneven) / (0.5 * width * width))
-        return extrapolate(quotients, noise, nominal(exponents))
+    quotients = (plus - minus) / width
+    noise = np.maximum(sigma, ROUNDING * np.abs(plus)) * (np.sqrt(2.0) / width)
+    uneven = (samples.steps[:, 0] + samples.steps[:, 1])[..., None]
+    if uneven.any():
+        # x + h and x - h rounded differently: half the second derivative times that is left.
+        noise += np.abs((plus - centre) + (minus - centre)) * (np.abs(uneven) / (0.5 * width * width))
+    return extrapolate(quotients, noise, nominal(exponents))
 
 
 def one_sided(
@@ -102,13 +100,12 @@ def one_sided(
 ) -> Extrapolated:
     """Extrapolation of (f(x±h) - f(x)) / ±h in h; side 0 is +, 1 is -."""
     values, steps = samples.values[:, side], samples.steps[:, side][..., None]
-    with np.errstate(all="ignore"):
-        quotients = (values - centre) / steps
-        noise = np.maximum(sigma, ROUNDING * np.abs(values)) * (np.sqrt(2.0) / np.abs(steps))
-        # The steps are not exactly in their nominal ratio: x + h was rounded.
-        inexact = np.abs(np.abs(steps) - np.asarray(nominal(exponents))[:, None, None] * unit[:, None])
-        noise += np.abs(quotients) * (inexact / np.abs(steps))
-        return extrapolate(quotients, noise, nominal(exponents), power=1)
+    quotients = (values - centre) / steps
+    noise = np.maximum(sigma, ROUNDING * np.abs(values)) * (np.sqrt(2.0) / np.abs(steps))
+    # The steps are not exactly in their nominal ratio: x + h was rounded.
+    inexact = np.abs(np.abs(steps) - np.asarray(nominal(exponents))[:, None, None] * unit[:, None])
+    noise += np.abs(quotients) * (inexact / np.abs(steps))
+    return extrapolate(quotients, noise, nominal(exponents), power=1)
 
 
 def nominal(exponents: Sequence[int]) -> list[float]:

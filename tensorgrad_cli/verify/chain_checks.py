@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from tensorgrad_cli.algebra.expression import Equation
 from tensorgrad_cli.render import matrix, text
 from tensorgrad_cli.render.naming import Naming
+from tensorgrad_cli.verify.certify import Certificate
 from tensorgrad_cli.verify.chain_formulas import ChainCheck, displayed, gradient_chain, pullback_of
 from tensorgrad_cli.verify.formulas import formula
 from tensorgrad_cli.verify.verdict import Counterexample, Error, Result
-from tensorgrad_cli.verify.workbench import Certificate, Workbench
+from tensorgrad_cli.verify.workbench import Workbench
 
 __all__ = ["check_derivative", "error_of"]
 

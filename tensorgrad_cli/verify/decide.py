@@ -28,9 +28,10 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.normal import equal
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.compare import Comparison, compare
+from tensorgrad_cli.verify.certify import bar_of
 from tensorgrad_cli.verify.points import Point
 from tensorgrad_cli.verify.verdict import Proof
-from tensorgrad_cli.verify.workbench import Workbench, bar_of
+from tensorgrad_cli.verify.workbench import Workbench
 
 if TYPE_CHECKING:
     from tensorgrad_cli.exact.decide import Decision
@@ -139,8 +140,8 @@ def _verdict(
     if proved:
         agreed = any(_agrees(c) for c, _ in found)
         if agreed:
-            by, bound = ("normal-form", None) if same_form else ("exact", decision and decision.bound)
-            return Answer("proved", None, Proof(by, bound), comparison, point, domain)
+            proof = Proof("normal-form") if decision is None else Proof("exact", decision.bound)
+            return Answer("proved", None, proof, comparison, point, domain)
     if decision is not None and decision.outcome == "different":
         return _exactly_different(bench, question, comparison, point)
     if comparison.verdict == "equal":

@@ -129,8 +129,14 @@ class Point:
 
     def evaluated(self, expression: Expression, order: tuple[Index, ...]) -> Array:
         """An expression at the point and at its copies, [1 + JITTERS, …] with axes in the given order."""
-        self.ensure(references(expression))
-        array = np.asarray(evaluate(expression, order, self.jittered))
+        return self.evaluated_with(expression, order, {})
+
+    def evaluated_with(
+        self, expression: Expression, order: tuple[Index, ...], extra: Mapping[str, Array]
+    ) -> Array:
+        """The same, with some further arrays by name."""
+        self.ensure(references(expression) - extra.keys())
+        array = np.asarray(evaluate(expression, order, self.jittered.with_arrays(extra)))
         shape = tuple(index.dimension.size(self.sizes) for index in order)
         if array.ndim == len(order):
             array = array[None]

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-from msgspec import Struct
-from numpy.typing import NDArray
 
 from tensorgrad_cli.algebra.expression import ZERO, Derivative, Ref
-from tensorgrad_cli.algebra.library import derivative_name
-from tensorgrad_cli.numeric.compare import Comparison, compare
-from tensorgrad_cli.numeric.difference import Differences, jacobian
-from tensorgrad_cli.numeric.evaluate import AbstractFunction, Environment, evaluate_chain
+from tensorgrad_cli.numeric.evaluate import AbstractFunction, Environment
 from tensorgrad_cli.numeric.sample import draw, draw_sizes, implied_facts
 from tensorgrad_cli.spec.model import Spec
+from tensorgrad_cli.verify.certify import Certificate, certify
 from tensorgrad_cli.verify.ground import Ground
-from tensorgrad_cli.verify.points import JITTERS, Point
+from tensorgrad_cli.verify.points import Point
 
 if TYPE_CHECKING:
     from tensorgrad_cli.exact.decide import Session
 
-__all__ = ["Certificate", "Workbench", "bar_of"]
+__all__ = ["Workbench"]
 
 SCALES = (1.0, 0.25, 3.0)
 REPAIRS = 100
-JITTER_SAFETY = 4.0
-EPS = 2.0**-52
-
-Array = NDArray[Any]
-
-
-class Certificate(Struct, frozen=True):
-    """A derivative of ours against finite differences: the comparison, its cost, and how it was done."""
-
-    comparison: Comparison
-    evaluations: int
-    method: str
-    mode: str
-    differences: Differences | None = None
-    missed: float | None = None
 
 
 class Points(Sequence[Point]):
@@ -162,35 +143,7 @@ class Workbench(Ground):
 
     def certified(self, derivative: Derivative, point: Point, known_zero: bool = False) -> Certificate:
         """One derivative at one point; `known_zero` where it was proved to be zero."""
-        numerator, by = self.varied(derivative)
-        ours = point.copies(derivative.name)
-        shape = ours.shape[1:]
-        bar = bar_of(ours)
-        before = self.differences(numerator, by, derivative.own, point)
-        truth = np.moveaxis(before.values, 0, 1).reshape(shape)
-        truth_bar = np.moveaxis(before.bars, 0, 1).reshape(shape)
-        still = np.moveaxis(before.still, 0, 1).reshape(shape)
-        rank = len(self.calculus.shapes[by])
-        kinks = before.kinks.reshape(shape[len(shape) - rank :])
-        comparison = compare(
-            ours[0],
-            bar,
-            truth,
-            truth_bar,
-            row=tuple(range(len(shape) - rank, len(shape))) or None,
-            still=still,
-            kinks=kinks if before.kinks.any() else None,
-            known_zero=known_zero,
-        )
-        return Certificate(comparison, before.evaluations, before.method, "full", before)
-
-    def varied(self, derivative: Derivative) -> tuple[str, str]:
-        """What is varied and what is watched: of a second derivative, the first one."""
-        if len(derivative.denominators) == 1:
-            return derivative.numerator, derivative.denominators[0]
-        first = derivative_name(derivative.numerator, derivative.denominators[:1], derivative.own)
-        self.calculus.resolve(first)
-        return first, derivative.denominators[1]
+        return certify(self.calculus, derivative, point, self.spec.check, self.seed, known_zero)
 
     def is_zero(self, name: str) -> bool:
         """Whether a derivative is zero in exact arithmetic: noise on both sides is then no reason to doubt."""
@@ -199,32 +152,3 @@ class Workbench(Ground):
             return True
         decision = self.exact().decide(Ref(name, equation.indices), ZERO, equation.indices)
         return decision.outcome == "equal"
-
-    def differences(self, numerator: str, by: str, own: bool, point: Point) -> Differences:
-        """Finite differences of a step (or tensor, or derivative) by a tensor or step, [entries of by, of it]."""
-        point.ensure((numerator, by))
-        equations = point.dependents(numerator, by)
-        if own:
-            equations = tuple(e for e in equations if e.tensor == numerator)
-        base = point.environment
-        x = np.asarray(base.arrays[by], dtype=float)
-
-        def f(points: Array) -> Array:
-            batch = points.reshape(len(points), *x.shape)
-            moved = base.with_arrays({by: batch}, batched=(by,))
-            result = evaluate_chain(equations, moved)
-            array = np.asarray(result.arrays[numerator])
-            if numerator not in result.batched:
-                array = np.broadcast_to(array, (len(points), *array.shape))
-            return array.reshape(len(points), -1)
-
-        return jacobian(f, x, seed=self.seed)
-
-
-def bar_of(copies: Array) -> Array:
-    """The bar of an evaluation from its copies moved by one last place."""
-    with np.errstate(all="ignore"):
-        spread = np.max(np.abs(copies[1:] - copies[0]), axis=0) if JITTERS else 0.0
-        spread = np.where(np.isfinite(spread), spread, 0.0)
-        bar: Array = JITTER_SAFETY * (spread + EPS * np.abs(copies[0]))
-    return bar
