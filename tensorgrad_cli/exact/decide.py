@@ -33,7 +33,8 @@ Outcome = Literal["equal", "different", "unknown"]
 LARGEST_CHANCE = 2.0**-40
 _KEPT_PER_FIELD = 24
 _KEPT_PER_SIZES = 4
-_EACH = 7  # draws for a field, an assignment of sizes and the first round
+_EACH = 7  # draws for a field, an assignment of sizes and the first round, at least
+_MOST_EACH = 224
 _ROUNDS = 5  # each with four times as many draws as the one before
 _PATIENCE = 2
 _LARGEST_ARRAY = 1 << 21
@@ -155,7 +156,8 @@ class Session:
         for fields in self._field_groups(many, measure):
             for turn in range(_ROUNDS):
                 short = not tally.full(wanted, many)
-                for batch in self._round(claim, mode, fields, turn, tally, short=short):
+                each = _each(wanted, many, claim) * 4**turn
+                for batch in self._round(claim, mode, fields, each, turn, tally, short=short):
                     if not _agree(claim, batch, mode, kind, tally):
                         return "different", tally
                 full = tally.full(wanted, many)
@@ -178,6 +180,7 @@ class Session:
         claim: Claim,
         mode: Mode,
         fields: tuple[Field, ...],
+        each: int,
         turn: int,
         tally: _Tally,
         *,
@@ -190,9 +193,9 @@ class Session:
             if turn > _PATIENCE and tally.sizes[tuple(sizes.items())] * 64 < best:
                 continue  # many radicands at these sizes: hardly a draw is kept
             largest = _LARGEST_ARRAY // (len(fields) * claim.weight(sizes))
-            each = max(1, min(_EACH * 4**turn, largest))
+            count = max(1, min(each, largest))
             yield self._claims.batches.batch(
-                fields, each, turn, sizes, relaxed=mode is Mode.OPAQUE, keep=turn == 0
+                fields, count, turn, sizes, relaxed=mode is Mode.OPAQUE, keep=turn <= 1
             )
 
 
@@ -209,6 +212,15 @@ def decide(
 ) -> Decision:
     """Whether two lowered expressions over a chain are equal; see `Session` for many claims on one chain."""
     return Session(equations, tensors, minimum, fixed, seed).decide(left, right, free)
+
+
+def _each(wanted: int, many: int, claim: Claim) -> int:
+    """Draws for a field and an assignment of sizes in the first round, so that it is the last one if none are
+    dropped; few different numbers, so that claims can share batches."""
+    each = _EACH
+    while each * many * len(claim.sizes) < wanted and each < _MOST_EACH:
+        each *= 2
+    return each
 
 
 def _agree(claim: Claim, batch: Batch, mode: Mode, kind: int, tally: _Tally) -> bool:

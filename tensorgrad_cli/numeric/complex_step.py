@@ -5,7 +5,7 @@ functions", SIAM Review 40, 1998). With h = 2⁻¹⁰⁰ of the coordinate's sca
 rounding. f must be analytic in complex arithmetic, with branches chosen by the real part.
 
 The error model. The derivative carries the rounding errors of an evaluation of f and f'. Three re-evaluations
-show their size: the inputs moved by a few last places with random signs, as a backward stable evaluation may
+show their size: the inputs moved by some last places, as a backward stable evaluation may
 move them, and h multiplied by a random number, so that the imaginary parts are rounded anew (a quotient's
 numerator cancels there unseen). The bar is sixteen times the largest change and a rounding of the result
 (three samples alone would be too small by eight once in 10⁵ entries). A real part that hides its rounding at
@@ -30,7 +30,7 @@ __all__ = ["directional", "jacobian", "symmetry"]
 
 STEP = 2.0**-100
 JITTERS = 3
-PLACES = 16
+PLACES = 32
 SAFETY = 16.0
 SCOUTS = 4
 
@@ -116,9 +116,9 @@ def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differ
 
 
 def jitter(x: Array, rng: np.random.Generator) -> Array:
-    """Copies [JITTERS, n] of x, moved by up to `PLACES` last places with random signs."""
+    """Copies [JITTERS, n] of x, moved by 1 to `PLACES` last places, so that differences of inputs move too."""
     shape = (JITTERS, x.size)
-    places = rng.integers(PLACES // 2, PLACES, shape, endpoint=True) * rng.choice((-1.0, 1.0), shape)
+    places = rng.integers(1, PLACES, shape, endpoint=True) * rng.choice((-1.0, 1.0), shape)
     moved: Array = x + places * np.spacing(np.abs(x))
     return moved
 

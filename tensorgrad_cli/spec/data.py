@@ -106,7 +106,10 @@ def _numbers(array: Any, what: str, span: Span) -> Any:
     if kind not in "fiub":
         held = {"c": "complex numbers", "O": "Python objects"}.get(kind, "no numbers")
         raise Issue("data-format", span, f"{what} holds {held}", "save an array of real numbers")
-    return array.astype("int64" if kind in "iub" else "float64")
+    if kind in "iub":
+        return array.astype("int64")
+    # A gradient carries its own precision.
+    return array if array.dtype.name in ("float16", "float32") else array.astype("float64")
 
 
 def _csv(path: str, shown: str, span: Span, budget: int) -> Arrays:

@@ -126,6 +126,9 @@ def _unknown_array(
     notes: Notes,
 ) -> None:
     """An array that is no tensor's: an error where the spec names it or a name is close, else a remark."""
+    if not listed and (name in scope.steps or "/" in written):
+        # What `export` writes beside the inputs: the loss and the expected derivatives.
+        return
     helped = did_you_mean(written, spellings)
     if name in scope.steps:
         notes.issue("unknown-tensor", span, f"`{written}` is a step, and data gives values to tensors")
@@ -206,7 +209,8 @@ def read_gradients(
             key, shape = _gradient(written, scope, span)
             array = _reshaped(array, len(shape), shown)
             sizes.meet(shape, array, written, shown, span)
-            found[key] = with_finite_numbers(array, written, shown, span).astype("float64")
+            array = with_finite_numbers(array, written, shown, span)
+            found[key] = array if array.dtype.kind == "f" else array.astype("float64")
         except Issue as issue:
             notes.issues.append(issue)
     return found

@@ -164,6 +164,17 @@ class Point:
         shape = tuple(index.dimension.size(self.sizes) for index in order)
         return np.broadcast_to(array, shape)
 
+    def in_precision(self, name: str, dtype: str) -> Array:
+        """The array of a name, computed in a lower precision from rounded inputs."""
+        arrays = {
+            tensor: np.asarray(self.environment.arrays[tensor]).astype(dtype)
+            if np.issubdtype(np.asarray(self.environment.arrays[tensor]).dtype, np.floating)
+            else self.environment.arrays[tensor]
+            for tensor in self.tensors
+        }
+        low = _only(self.environment, arrays)
+        return np.asarray(evaluate_chain(self.missing((name,), low), low).arrays[name])
+
     def dependents(self, numerator: str, by: str) -> Chain:
         """The equations that change when `by` is varied, up to the numerator; `by` itself is held."""
         moving = {by}

@@ -31,6 +31,7 @@ def check_spec(
     seed: int | None = None,
     claims: Iterable[str] = (),
     progress: Callable[[str], None] | None = None,
+    allow_python: bool = False,
 ) -> SpecReport:
     """All checks of a spec. `claims` are further ones, from the command line."""
     started = time.perf_counter()
@@ -39,14 +40,19 @@ def check_spec(
     results: list[Result] = []
     summaries: list[str] = []
     with np.errstate(all="ignore"):
-        for batch in _batches(bench, claims, summaries, progress):
+        for batch in _batches(bench, claims, summaries, progress, allow_python):
             results += batch
+    unrun = (
+        ("implementations are run only with --allow-python",)
+        if spec.implementations and not allow_python
+        else ()
+    )
     passed = bool(results) and all(result.passed for result in results)
     naming = bench.naming()
     steps = tuple(
         (bench.scope.spelling(s.name), text.equation(s.equation, naming, implied=False)) for s in spec.chain
     )
-    remarks = tuple(chain(spec.remarks, *(step.remarks for step in spec.chain), bench.remarks))
+    remarks = tuple(chain(spec.remarks, *(step.remarks for step in spec.chain), bench.remarks, unrun))
     return SpecReport(
         path=spec.path,
         title=spec.title,
@@ -73,6 +79,7 @@ def _batches(
     claims: Iterable[str],
     summaries: list[str],
     progress: Callable[[str], None] | None,
+    allow_python: bool,
 ) -> Iterator[list[Result]]:
     say = progress or (lambda _: None)
     checks = tuple(chain_checks(bench))
@@ -91,6 +98,22 @@ def _batches(
         lines, summary = derivation_results(bench, derivation)
         summaries += summary
         yield lines
+    if bench.spec.gradients or bench.spec.implementations:
+        yield from _user_code(bench, say, allow_python)
+
+
+def _user_code(bench: Workbench, say: Callable[[str], None], allow_python: bool) -> Iterator[list[Result]]:
+    from tensorgrad_cli.verify.values import check_implementation, check_values, values_by_key
+
+    for id_, _, derivative, array in values_by_key(bench):
+        say(id_)
+        yield [guarded(id_, "values", partial(check_values, bench, id_, derivative, array))]
+    if not allow_python:
+        return
+    for source, call in bench.spec.implementations:
+        id_ = f"implementation:{source.text}"
+        say(id_)
+        yield [guarded(id_, "implementation", partial(check_implementation, bench, source, call))]
 
 
 def _claim(bench: Workbench, id_: str, claim: Claim, attempt: Reading | Issue) -> Result:
