@@ -62,10 +62,10 @@ def dimension_colour(dimension: Dimension) -> int:
 def signature(expression: Expression, colour: Colour) -> int:
     """A number that is the same for expressions which differ in the order of factors and terms alone;
     an index counts as its colour."""
+    return _combined(expression, colour, lambda part: signature(part, colour))
 
-    def of(part: Expression) -> int:
-        return signature(part, colour)
 
+def _combined(expression: Expression, colour: Colour, of: Callable[[Expression], int]) -> int:
     match expression:
         case Const(value):
             return hash((1, value.numerator, value.denominator))
@@ -111,7 +111,11 @@ def _position(position: Position, colour: Colour) -> int:
 @lru_cache(maxsize=1 << 15)
 def blind(expression: Expression) -> int:
     """The signature to which all indices of one dimension look alike."""
-    return signature(expression, lambda index: dimension_colour(index.dimension))
+    return _combined(expression, _blind_colour, blind)
+
+
+def _blind_colour(index: Index) -> int:
+    return dimension_colour(index.dimension)
 
 
 def alike(left: Expression, right: Expression) -> bool:

@@ -63,7 +63,7 @@ from tensorgrad_cli.algebra.sums import components, delta_decided, fits
 __all__ = ["equal", "normal_form"]
 
 _TERMS = 2000
-_PRODUCTS = 20000
+_PRODUCTS = 10000
 _COPIES = 4
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from math import floor, gcd, lcm
+from math import comb, floor, gcd, lcm
 
 from tensorgrad_cli.algebra.canonical import ordered, text
 from tensorgrad_cli.algebra.expression import (
@@ -184,7 +184,7 @@ def _opens(value: Fraction, rooted: bool) -> bool:
 
 
 def raised(polynomial: Polynomial, exponent: Fraction, work: Work) -> Polynomial:
-    """The polynomial to a rational power."""
+    """The polynomial to a rational power. Raises TooLarge."""
     if exponent == 1:
         return polynomial
     if exponent == 0:
@@ -195,6 +195,8 @@ def raised(polynomial: Polynomial, exponent: Fraction, work: Work) -> Polynomial
     if len(polynomial) == 1:
         return _opened(_raised_monomial(polynomial, exponent), work)
     if _opens(exponent, False):
+        if comb(len(polynomial) + int(exponent) - 1, int(exponent)) > work.terms:
+            raise TooLarge
         result = polynomial
         for _ in range(int(exponent) - 1):
             result = times(result, polynomial, work)

@@ -303,8 +303,9 @@ def sign_spread(expression: Expression) -> Expression | None:
     """-(a - b) = b - a, where that leaves no more signs than before."""
     match expression:
         case Product((Const(value), Add(terms))) if value == -1:
-            negative = sum(split_coefficient(term)[0] < 0 for term in terms)
-            return negate(Add(terms)) if 2 * negative >= len(terms) else None
+            rising = [negate(term) for term in terms if split_coefficient(term)[0] < 0]
+            falling = [negate(term) for term in terms if split_coefficient(term)[0] > 0]
+            return add(*rising, *falling) if len(rising) >= len(falling) else None
         case _:
             return None
 

@@ -15,7 +15,7 @@ from tensorgrad_cli.exact.field import Field
 from tensorgrad_cli.exact.inputs import Inputs
 from tensorgrad_cli.exact.residues import Draws
 from tensorgrad_cli.exact.signs import Signs
-from tensorgrad_cli.exact.sizes import assignments
+from tensorgrad_cli.exact.sizes import Condition, assignments
 
 __all__ = ["Batch", "Batches", "Mode"]
 
@@ -82,11 +82,13 @@ class Batches:
         signs: Signs,
         fixed: Mapping[str, int],
         seed: int,
+        conditions: Iterable[Condition] = (),
     ) -> None:
         self._tensors = tensors
         self._equation = equation
         self._signs = signs
         self._fixed = fixed
+        self._conditions = tuple(conditions)
         self._seed = seed
         self._sizes: dict[object, tuple[dict[str, int], ...]] = {}
         self._kept: dict[object, Batch] = {}
@@ -102,7 +104,14 @@ class Batches:
         if key not in self._sizes:
             names = sorted(dimension.name for dimension in dimensions)
             rng = self._rng("sizes", *names)
-            self._sizes[key] = assignments(sorted(dimensions), minimum, self._fixed, sorted(at_least), rng)
+            self._sizes[key] = assignments(
+                sorted(dimensions),
+                minimum,
+                self._fixed,
+                sorted(at_least),
+                rng,
+                conditions=self._conditions,
+            )
         return self._sizes[key]
 
     def batch(

@@ -22,7 +22,7 @@ from tensorgrad_cli.exact.definitions import Definitions
 from tensorgrad_cli.exact.domain import conditions
 from tensorgrad_cli.exact.measure import Measure, Measures, plus
 from tensorgrad_cli.exact.signs import Signs
-from tensorgrad_cli.exact.sizes import dimensions_of, least_sizes
+from tensorgrad_cli.exact.sizes import Condition, dimensions_of, least_sizes
 
 __all__ = ["Claim", "Claims"]
 
@@ -66,6 +66,7 @@ class Claims:
         minimum: Mapping[str, int],
         fixed: Mapping[str, int],
         seed: int,
+        conditions: Iterable[Condition] = (),
     ) -> None:
         self._tensors = tensors
         self._minimum = minimum
@@ -75,7 +76,7 @@ class Claims:
         equation = self._definitions.equation
         self._measures = Measures(tensors, equation)
         self._opaque_measures = Measures(tensors, equation, opaque=True)
-        self.batches = Batches(tensors, equation, self._definitions.signs, fixed, seed)
+        self.batches = Batches(tensors, equation, self._definitions.signs, fixed, seed, conditions)
         self._needs: dict[Expression, _Need] = {}
 
     def expanded(self, expression: Expression) -> Expression:

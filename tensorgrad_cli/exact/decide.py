@@ -25,6 +25,7 @@ from tensorgrad_cli.exact.field import FIELDS, Field
 from tensorgrad_cli.exact.measure import Measure
 from tensorgrad_cli.exact.reading import aligned
 from tensorgrad_cli.exact.residues import EXPONENT, VALUE, both_kept
+from tensorgrad_cli.exact.sizes import Condition
 
 __all__ = ["LARGEST_CHANCE", "Decision", "Session", "decide"]
 
@@ -98,7 +99,7 @@ class Session:
     """A chain whose draws are made once for many claims.
 
     `equations` are the lowered steps and derivative equations in order; `minimum` and `fixed` are sizes by the
-    name of a dimension. Everything follows from the seed.
+    name of a dimension, `conditions` what is said of the others. Everything follows from the seed.
     """
 
     def __init__(
@@ -108,8 +109,9 @@ class Session:
         minimum: Mapping[str, int] | None = None,
         fixed: Mapping[str, int] | None = None,
         seed: int = 0,
+        conditions: Iterable[Condition] = (),
     ) -> None:
-        self._claims = Claims(equations, tensors, minimum or {}, fixed or {}, seed)
+        self._claims = Claims(equations, tensors, minimum or {}, fixed or {}, seed, conditions)
         turn = 2 * (seed % (len(FIELDS) // 2))
         self._turned = FIELDS[turn:] + FIELDS[:turn]
 
@@ -127,7 +129,9 @@ class Session:
         if not claim.sizes:
             return Decision("unknown", None, rational, domain, "no sizes meet the conditions")
         note = "no law that the model knows proves it"
-        for mode in _modes(claim.measure):
+        modes = list(_modes(claim.measure))
+        while modes:
+            mode = modes.pop(0)
             measure = claim.opaque_measure if mode is Mode.OPAQUE else claim.measure
             outcome, tally = self._attempt(claim, mode, measure)
             if outcome == "equal":
@@ -136,11 +140,13 @@ class Session:
                 return Decision("different", None, True, domain)
             if outcome == "unknown":
                 note = "too few draws lie inside the domain"
+                # The strict round keeps still fewer.
+                modes = [other for other in modes if other is not Mode.STRICT]
         return Decision("unknown", None, rational, domain, note)
 
     def _attempt(self, claim: Claim, mode: Mode, measure: Measure) -> tuple[Outcome, _Tally]:
         outcome, tally = self._compared(claim, mode, VALUE, measure)
-        if outcome != "equal" and measure.logs:
+        if outcome == "different" and measure.logs:
             second, second_tally = self._compared(claim, mode, EXPONENT, measure)
             if second == "equal":
                 return second, second_tally
@@ -209,9 +215,10 @@ def decide(
     minimum: Mapping[str, int] | None = None,
     fixed: Mapping[str, int] | None = None,
     seed: int = 0,
+    conditions: Iterable[Condition] = (),
 ) -> Decision:
     """Whether two lowered expressions over a chain are equal; see `Session` for many claims on one chain."""
-    return Session(equations, tensors, minimum, fixed, seed).decide(left, right, free)
+    return Session(equations, tensors, minimum, fixed, seed, conditions).decide(left, right, free)
 
 
 def _each(wanted: int, many: int, claim: Claim) -> int:
@@ -243,14 +250,14 @@ def _agree(claim: Claim, batch: Batch, mode: Mode, kind: int, tally: _Tally) -> 
 
 
 def _modes(measure: Measure) -> tuple[Mode, ...]:
-    opaque = measure.signs or measure.discrete
+    """The models to try, in their order. The opaque one first where it is cheap, else last."""
     characters = measure.signs or measure.roots or measure.logs
     exact = (Mode.PLAIN, Mode.STRICT) if characters else (Mode.PLAIN,)
-    if not opaque:
+    if not (measure.signs or measure.discrete):
         return exact
     if measure.random_bits > _FEW_BITS:
         return (Mode.OPAQUE, *exact)
-    return exact
+    return (*exact, Mode.OPAQUE) if measure.signs else exact
 
 
 def _failure(measure: Measure) -> float:

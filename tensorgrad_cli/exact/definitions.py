@@ -88,7 +88,10 @@ class Definitions:
                 if by_definition != expression:
                     return self.expanded(by_definition)
                 return mapped(expression, self.expanded)
-            case Product() | Sum() | Add():
+            case Product():
+                whole = mapped(expression, self.expanded)
+                return self._roots_joined(whole) if isinstance(whole, Product) else whole
+            case Sum() | Add():
                 return mapped(expression, self.expanded)
             case _:
                 assert_never(expression)
@@ -97,9 +100,9 @@ class Definitions:
         name, arguments = expression.function, tuple(map(self.expanded, expression.arguments))
         match name, arguments:
             case "sqrt", (argument,):
-                return _simple_power(argument, constant(Fraction(1, 2)))
+                return self._power(argument, constant(Fraction(1, 2)))
             case "pow", (base, exponent):
-                return _simple_power(base, exponent)
+                return self._power(base, exponent)
             case "log", (argument,):
                 return self.logarithm(argument)
             case "max" | "min", _:
@@ -114,6 +117,36 @@ class Definitions:
             return Apply(name, expression.order, arguments)
         values = dict(zip(row.parameters, arguments, strict=True))
         return self.expanded(instantiate(definition, values))
+
+    # --- powers ---------------------------------------------------------------------------------
+    # The model knows a root as a value only. So that √2 √2 is 2 as an exponent too, roots are joined here, of
+    # positive bases only, since the domain is not to be lost.
+
+    def _power(self, base: Expression, exponent: Expression) -> Expression:
+        match base, exponent:
+            case Apply("pow", (0, 0), (inner, Const(first))), Const(second):
+                even = first.denominator == 1 and first.numerator % 2 == 0
+                if second.denominator != 1 and even:  # √(x²) = |x|
+                    return power(Apply("abs", (0,), (inner,)), Const(first * second))
+                if first.denominator != 1 and self.signs.of(inner).positive:
+                    return power(inner, Const(first * second))
+            case Product(factors), Const(value) if value.denominator == 1 and any(map(_is_root, factors)):
+                return self._roots_joined(multiply(*(self._power(f, exponent) for f in factors)))
+        return power(base, exponent)
+
+    def _roots_joined(self, product: Expression) -> Expression:
+        if not isinstance(product, Product) or sum(map(_is_root, product.factors)) < 2:
+            return product
+        exponents: dict[Expression, Fraction] = {}
+        others: list[Expression] = []
+        for factor in product.factors:
+            match factor:
+                case Apply("pow", (0, 0), (base, Const(value))) if self.signs.of(base).positive:
+                    exponents[base] = exponents.get(base, Fraction(0)) + value
+                case _:
+                    others.append(factor)
+        joined = (power(base, Const(value)) for base, value in exponents.items())
+        return multiply(*others, *joined)
 
     # --- logarithms -----------------------------------------------------------------------------
 
@@ -209,15 +242,12 @@ def _compared(name: str, argument: Expression) -> tuple[Expression, ...]:
             return (argument,)
 
 
-def _simple_power(base: Expression, exponent: Expression) -> Expression:
-    """base to the exponent; a root of an even power is a power of the magnitude: √(x²) = |x|."""
-    match base, exponent:
-        case Apply("pow", (0, 0), (inner, Const(whole))), Const(root) if (
-            root.denominator != 1 and whole.denominator == 1 and whole.numerator % 2 == 0
-        ):
-            return power(Apply("abs", (0,), (inner,)), Const(whole * root))
+def _is_root(expression: Expression) -> bool:
+    match expression:
+        case Apply("pow", (0, 0), (_, Const(value))):
+            return value.denominator != 1
         case _:
-            return power(base, exponent)
+            return False
 
 
 def _log_of_number(value: Fraction) -> Expression:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tensorgrad_cli.algebra.expression import (
     RANGE,
@@ -29,11 +30,14 @@ from tensorgrad_cli.exact.field import Integers
 from tensorgrad_cli.exact.functions import applied
 from tensorgrad_cli.exact.inputs import Inputs
 from tensorgrad_cli.exact.operations import operated
+from tensorgrad_cli.exact.order import contradicting, relation
 from tensorgrad_cli.exact.reading import aligned, moved, places, read
 from tensorgrad_cli.exact.residues import VALUE, Draws, Kept, Residues, both_kept
 from tensorgrad_cli.exact.signs import Signs
 
 __all__ = ["Evaluator", "Undefined"]
+
+_MOST_CHARACTERS = 48
 
 
 class Undefined(LookupError):
@@ -71,10 +75,14 @@ class Evaluator:
         self._lengths: dict[Dimension, int] = {}
         self._values: dict[tuple[Expression, int], Residues] = {}
         self._steps: dict[tuple[str, int], Residues | None] = {}
+        # The characters used so far, and whether a step has them, whose value stays.
+        self._characters: dict[Expression, tuple[NDArray[np.int8], bool]] = {}
+        self._depth = 0
 
     def forget(self) -> None:
         """Drops the values of expressions; those of steps stay."""
         self._values.clear()
+        self._characters = {a: found for a, found in self._characters.items() if found[1]}
 
     def size(self, index: Index) -> int:
         """The number of values of an index."""
@@ -103,6 +111,20 @@ class Evaluator:
         character = self.draws.character(value.values)
         kept = self.draws.any_entry((character < lowest) | (character > highest))
         return Residues(value.values, both_kept(value.kept, kept))
+
+    def consistent(self, argument: Expression, character: NDArray[np.int8]) -> Kept:
+        """In the strict round the draws in which this sign and those found so far can all be true."""
+        if not self.strict or len(self._characters) > _MOST_CHARACTERS:
+            return None
+        kept: Kept = None
+        for other, (found, _) in self._characters.items():
+            if other.free == argument.free and other != argument:
+                known = relation(argument, other, self.signs)
+                if known is not None:
+                    wrong = contradicting(known, character, found)
+                    kept = both_kept(kept, self.draws.any_entry(wrong))
+        self._characters[argument] = (character, self._depth > 0)
+        return kept
 
     def _node(self, expression: Expression, kind: int) -> Residues:
         match expression:
@@ -151,7 +173,9 @@ class Evaluator:
             self._steps[key] = None
             equation = self._equation(name)
             assert equation is not None
+            self._depth += 1
             inner = self.value(equation.expression, kind)
+            self._depth -= 1
             order = ordered(equation.expression.free)
             self._steps[key] = Residues(moved(inner.values, order, equation.indices, self.size), inner.kept)
         found = self._steps[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
     subtract,
 )
+from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.exact.contract import ordered
 from tensorgrad_cli.exact.field import Integers
 from tensorgrad_cli.exact.reading import aligned
@@ -68,6 +69,11 @@ def applied(model: Evaluator, expression: Apply, kind: int) -> Residues:
 
 # --- oracles --------------------------------------------------------------------------------------
 
+# Leaves of the table that are odd, f(-x) = -f(x).
+_ODD = frozenset(("erf", "asin", "atan"))
+# Where a value is one of these on an open set (a step, a relu), it is a constant with a meaning of its own.
+_SPECIAL = (0, 1, -1, 2)
+
 
 def _oracle(model: Evaluator, expression: Apply, kind: int) -> Residues:
     """A function without laws: random, the same wherever name, order and argument values are."""
@@ -78,8 +84,36 @@ def _oracle(model: Evaluator, expression: Apply, kind: int) -> Residues:
         part = model.value(argument, VALUE)
         arrays.append(aligned(part.values, ordered(argument.free), order))
         kept = both_kept(kept, part.kept)
+    if len(arrays) == 1 and not any(expression.order) and expression.function in FUNCTIONS:
+        return Residues(_row(model, expression.function, arrays[0], kind), kept)
     name = f"{expression.function} {expression.order}"
     return Residues(model.draws.oracle(name, kind, *arrays), kept)
+
+
+def _row(model: Evaluator, name: str, argument: Integers, kind: int) -> Integers:
+    """A leaf of the table: random but for its parity and the whole numbers that it has at small ones."""
+    modulus = model.draws.modulus(VALUE, argument.ndim)
+    negative = argument > modulus // 2
+    if name in _ODD:
+        result = model.draws.oracle(name, kind, np.where(negative, modulus - argument, argument))
+        result = np.where(negative, -result, result)
+    else:
+        result = model.draws.oracle(name, kind, argument)
+    for point, value in _special_values(name):
+        result = np.where(argument == point % modulus, value, result)
+    return model.draws.reduced(result, kind)
+
+
+@cache
+def _special_values(name: str) -> tuple[tuple[int, int], ...]:
+    """Pairs (x, f(x)) of small whole numbers: erf(0) = 0, lgamma(1) = 0."""
+    found: list[tuple[int, int]] = []
+    with np.errstate(all="ignore"):
+        for point in _SPECIAL:
+            value = float(FUNCTIONS[name].numeric(np, np.array([float(point)]))[0])
+            if value in (-1.0, 0.0, 1.0):
+                found.append((point, int(value)))
+    return tuple(found)
 
 
 def _from_value(model: Evaluator, expression: Expression, kind: int) -> Residues:
@@ -119,8 +153,9 @@ def _positive(model: Evaluator, argument: Expression, value: Residues, *, or_zer
     character = model.draws.character(value.values)
     outside = character < 0 if or_zero else character <= 0
     if model.signs.of(argument).negative:
-        outside = np.ones_like(outside)
-    return both_kept(value.kept, model.draws.any_entry(outside))
+        outside = np.ones_like(outside, dtype=np.bool_)
+    kept = both_kept(model.draws.any_entry(outside), model.consistent(argument, character))
+    return both_kept(value.kept, kept)
 
 
 def _exponential(model: Evaluator, expression: Expression, exponent: Expression, kind: int) -> Residues:
@@ -135,7 +170,8 @@ def _logarithm(model: Evaluator, argument: Expression, kind: int) -> Residues:
     kept = _positive(model, argument, value)
     if kind == EXPONENT:
         return Residues(model.draws.logarithm(value.values), kept)
-    return Residues(model.draws.oracle("log", kind, value.values), kept)
+    random = model.draws.oracle("log", kind, value.values)
+    return Residues(np.where(value.values == 1, 0, random), kept)
 
 
 def _wave(model: Evaluator, expression: Expression, angle: Expression, kind: int, *, sine: bool) -> Residues:
@@ -155,7 +191,9 @@ def _times(model: Evaluator, a: Residues, b: Residues, kind: int) -> Residues:
 def _character(model: Evaluator, argument: Expression) -> tuple[Integers, Kept]:
     """-1, 0 or 1; draws that contradict a known sign are dropped."""
     value = model.respecting(argument, model.value(argument, VALUE))
-    return model.draws.character(value.values).astype(np.int64), value.kept
+    character = model.draws.character(value.values)
+    kept = both_kept(value.kept, model.consistent(argument, character))
+    return character.astype(np.int64), kept
 
 
 def _opaque_sign(model: Evaluator, argument: Expression, kind: int) -> Residues:

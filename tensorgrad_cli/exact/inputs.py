@@ -20,7 +20,8 @@ DISCRETE = ("binary", "onehot", "signs", "integers")
 class Inputs:
     """The entries of tensors in one batch of draws with given sizes, each drawn once.
 
-    `relaxed`: binary, one-hot and sign tensors get any values, for claims that need no such fact.
+    `relaxed`: binary and sign tensors get any values, one-hot ones any rows that sum to one, for claims that need
+    no more than that.
     """
 
     def __init__(
@@ -73,6 +74,8 @@ class Inputs:
         if tensor.values in DISCRETE and not (self._relaxed and tensor.values != "integers"):
             return Residues(draws.reduced(self.choice(tensor.name).copy(), kind))
         match tensor.values:
+            case "onehot":
+                return Residues(self._summing_to_one(shape, kind))
             case "positive" if kind == VALUE:
                 root = draws.uniform(kind, shape, 1)
                 return Residues(draws.multiply(root, root, kind))
@@ -93,15 +96,20 @@ class Inputs:
 
     def _probabilities(self, shape: tuple[int, ...], kind: int) -> Residues:
         """Rows that sum to one; as values squares: a point of the sphere, by stereographic projection."""
+        if kind != VALUE:
+            return Residues(self._summing_to_one(shape, kind))
         draws = self._draws
         free = draws.uniform(kind, (*shape[:-1], shape[-1] - 1), 1)
-        if kind != VALUE:
-            last = draws.reduced(1 - free.sum(axis=-1, keepdims=True), kind)
-            return Residues(np.concatenate([free, last], axis=-1))
         norm = draws.reduced((free * free).sum(axis=-1, keepdims=True), kind)
         scale = draws.inverse(draws.reduced(norm + 1, kind), kind)
         sphere = draws.multiply(np.concatenate([2 * free, norm - 1], axis=-1), scale.values, kind)
         return Residues(draws.multiply(sphere, sphere, kind), scale.kept)
+
+    def _summing_to_one(self, shape: tuple[int, ...], kind: int) -> Integers:
+        draws = self._draws
+        free = draws.uniform(kind, (*shape[:-1], shape[-1] - 1), 1)
+        last = draws.reduced(1 - free.sum(axis=-1, keepdims=True), kind)
+        return np.concatenate([free, last], axis=-1)
 
     # --- structures -----------------------------------------------------------------------------
 

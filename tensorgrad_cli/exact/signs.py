@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import reduce
-from typing import assert_never
+from typing import Any, assert_never
 
 from msgspec.structs import replace
 
@@ -107,6 +107,7 @@ class Signs:
         self._found: dict[Expression, Interval] = {}
         self._steps: dict[str, Interval] = {}
         self._pieces: dict[Expression, bool] = {}
+        self.relations: dict[tuple[Expression, Expression], Any] = {}  # kept here for `order`
 
     def of(self, expression: Expression) -> Interval:
         """The interval that all entries of an expression lie in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -20,9 +21,13 @@ from tensorgrad_cli.algebra.expression import (
     subexpressions,
 )
 
-__all__ = ["assignments", "dimensions_of", "least_sizes"]
+__all__ = ["Condition", "assignments", "dimensions_of", "least_sizes"]
+
+# `n >= m` or `n != 3`: a dimension's name, a sign, a name or a number.
+Condition = tuple[str, str, str]
 
 _CANDIDATES = 96
+_SIGNS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "!=": operator.ne}
 
 
 def dimensions_of(expression: Expression) -> frozenset[Dimension]:
@@ -69,10 +74,30 @@ def _meets(
     sizes: Mapping[str, int],
     dimensions: Iterable[Dimension],
     at_least: Iterable[tuple[Dimension, Dimension]],
+    conditions: Iterable[Condition],
 ) -> bool:
-    return all(dimension.size(sizes) >= 1 for dimension in dimensions) and all(
-        a.size(sizes) >= b.size(sizes) for a, b in at_least
+    return (
+        all(dimension.size(sizes) >= 1 for dimension in dimensions)
+        and all(a.size(sizes) >= b.size(sizes) for a, b in at_least)
+        and all(_SIGNS[sign](sizes[name], _number(other, sizes)) for name, sign, other in conditions)
     )
+
+
+def _number(name: str, sizes: Mapping[str, int]) -> int:
+    return int(name) if name.isdecimal() else sizes[name]
+
+
+def _together(names: set[str], conditions: tuple[Condition, ...]) -> set[str]:
+    """The names and those that conditions lead through from one of them to another: `n >= m` and `m >= p` say
+    something of n and p."""
+    parts: list[set[str]] = []
+    for name, _, other in conditions:
+        joined = {name, other} if not other.isdecimal() else {name}
+        for part in [part for part in parts if part & joined]:
+            parts.remove(part)
+            joined |= part
+        parts.append(joined)
+    return names.union(*(part for part in parts if len(part & names) > 1))
 
 
 def assignments(
@@ -82,25 +107,34 @@ def assignments(
     at_least: Iterable[tuple[Dimension, Dimension]],
     rng: np.random.Generator,
     count: int = 4,
+    conditions: Iterable[Condition] = (),
 ) -> tuple[dict[str, int], ...]:
     """Up to `count` assignments of sizes to the named dimensions, small ones first.
 
     Sizes are at least 2 and the `minimum`, and differ between dimensions; `fixed` ones are as given. Pairs
-    of `at_least` are met (the columns of an orthonormal matrix), computed dimensions are at least 1. Sums and
-    products of the sizes differ between the assignments where that is possible, so that no claim
+    of `at_least` are met (the columns of an orthonormal matrix), and so are the `conditions` that the spec
+    states; computed dimensions are at least 1. Sums and products of the sizes differ between the assignments where that is possible, so that no claim
     holds by a coincidence of the sizes. Empty where nothing meets the conditions.
     """
     dimensions = tuple(dimensions)
     at_least = tuple(at_least)
-    names = sorted({name for dimension in dimensions for name in dimension.names} - fixed.keys())
+    conditions = tuple(conditions)
+    named = _together({name for dimension in dimensions for name in dimension.names}, conditions)
     known = dict(fixed)
+    there = named | known.keys()
+    conditions = tuple(c for c in conditions if c[0] in there and (c[2] in there or c[2].isdecimal()))
+    minimum = dict(minimum)
+    for name, sign, other in conditions:
+        if other.isdecimal() and sign in (">=", ">"):
+            minimum[name] = max(minimum.get(name, 2), int(other) + (sign == ">"))
+    names = sorted(named - fixed.keys())
     if not names:
-        return (known,) if _meets(known, dimensions, at_least) else ()
+        return (known,) if _meets(known, dimensions, at_least, conditions) else ()
     found: dict[tuple[int, ...], dict[str, int]] = {}
     for attempt in range(_CANDIDATES * 4):
         spread = len(names) + 3 + attempt // _CANDIDATES * 4
         sizes = _candidate(names, minimum, set(fixed.values()), spread, rng)
-        if _meets({**known, **sizes}, dimensions, at_least):
+        if _meets({**known, **sizes}, dimensions, at_least, conditions):
             found.setdefault(tuple(sizes.values()), {**known, **sizes})
         if len(found) >= _CANDIDATES:
             break

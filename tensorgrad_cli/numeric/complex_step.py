@@ -116,7 +116,8 @@ def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differ
 
 
 def jitter(x: Array, rng: np.random.Generator) -> Array:
-    """Copies [JITTERS, n] of x, moved by 1 to `PLACES` last places, so that differences of inputs move too."""
+    """Copies [JITTERS, n] of x, moved by 1 to `PLACES` last places, so that differences of inputs move
+    too."""
     shape = (JITTERS, x.size)
     places = rng.integers(1, PLACES, shape, endpoint=True) * rng.choice((-1.0, 1.0), shape)
     moved: Array = x + places * np.spacing(np.abs(x))

@@ -23,7 +23,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from tensorgrad_cli.numeric.noise import FEW, ROUNDING, SPACINGS, noise_of
+from tensorgrad_cli.numeric.noise import ROUNDING, noise_of
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, Samples, scales
 from tensorgrad_cli.numeric.quotient import Found, both_sides, central, find
 from tensorgrad_cli.numeric.romberg import NEAR, SAFETY, SIGMAS
@@ -121,11 +121,14 @@ def differences(
     probe: Probe, line_scale: Array, rng: np.random.Generator, max_memory: int, sigma: Array | None = None
 ) -> Differences:
     """All lines of a probe, block by block."""
-    core = CORE if probe.directions is None else CORE + GUARDS
+    few = probe.directions is not None
+    core = CORE
     if sigma is None:
-        spacings = SPACINGS if probe.directions is None else FEW
-        noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng, spacings)
-        core, sigma = CORE + GUARDS if noise.rough else core, noise.sigma
+        noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng)
+        core, sigma = core + GUARDS if noise.rough else core, noise.sigma
+    elif few:
+        core += GUARDS
+    enough = GOOD_OF_MANY if few or probe.lines >= MANY else GOOD
     if core == CORE and probe.lines >= MANY:
         core = pilot(probe, np.sort(rng.choice(probe.lines, PILOT_LINES, replace=False)), line_scale, sigma)
     shape = (probe.lines, probe.outputs)
@@ -141,7 +144,7 @@ def differences(
         known = np.where(np.isfinite(climb.values), climb.values * climb.line_scale[:, None], 0.0)
         squares += np.sum(np.square(known), axis=0)
         seen += len(which)
-        climb.run(np.sqrt(squares / seen), GOOD if probe.lines < MANY else GOOD_OF_MANY)
+        climb.run(np.sqrt(squares / seen), enough)
         values[which], bars[which], still[which] = climb.values, climb.bars, climb.still
         kinks[which], lost[which] = climb.kinks, climb.lost
         if climb.slopes is not None:
@@ -192,7 +195,8 @@ class Climb:
         self.line_scale = line_scale
         self.sigma = sigma
         nearest = next(exponent for exponent in core if exponent <= NEAR)
-        self.hidden = SAFETY * SIGMAS * 2.0**-nearest * np.maximum(sigma, ROUNDING * reference(probe))
+        self.rounding = ROUNDING * reference(probe)
+        self.hidden = SAFETY * SIGMAS * 2.0**-nearest * np.maximum(sigma, self.rounding)
         # Smaller steps along a direction would be rounded with the points they lead to.
         self.smaller = without(core, SMALLER if probe.directions is None else SMALLER[:3])
         self.larger = without(core, LARGER)
@@ -240,7 +244,8 @@ class Climb:
         """What these lines say at the steps they have, having climbed `down` to smaller ones."""
         unit = self.line_scale[lines]
         finer = self.smaller[down][0] if down < len(self.smaller) else exponents[-1]
-        found = find(self.gathered(lines, exponents), exponents, unit, self.probe.centre, self.sigma, finer)
+        samples = self.gathered(lines, exponents)
+        found = find(samples, exponents, unit, self.probe.centre, self.sigma, self.rounding, finer)
         np.copyto(found.values, 0.0, where=found.still)
         np.copyto(found.bars, self.hidden / unit[:, None], where=found.still)
         return found

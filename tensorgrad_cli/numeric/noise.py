@@ -3,15 +3,16 @@
 The k-th difference of a smooth function on a fine enough grid vanishes; what remains is the noise, amplified
 by a known factor (Hamming 1973; Moré and Wild, "Estimating computational noise", SIAM J. Sci. Comput. 33,
 2011). The grid must be exact in floating point, or the rounding of the *points* would count as noise of the
-function, and its spacing must be an *odd* multiple of the last place: aligned powers of two let a sum round
-without error and hide its noise.
+function, and its spacing must be unaligned, of any last place: powers of two let a sum round without error
+and hide its noise.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -25,6 +26,7 @@ SPACINGS = (-36, -28, -20, -12)
 FEW = (-36, -28, -20)
 ORDERS = (4, 5, 6)
 CONSISTENT = 4.0
+TOGETHER = 2**25
 ROUGH = 16.0
 # A result correctly rounded to nearest is off by a uniform error of half a last place: deviation eps/√12.
 ROUNDING = EPS / math.sqrt(12.0)
@@ -44,9 +46,14 @@ def grid(
     if move is None:
         move = rng.choice((-1.0, 1.0), x.shape) * rng.uniform(0.5, 1.0, x.shape)
     count = np.rint(move * np.ldexp(scale, exponent) / last_place)
-    spacing = np.where(count == 0.0, 0.0, (2.0 * np.floor(count / 2.0) + 1.0) * last_place)
+    # Odd multiples move the last place; odd ones only would leave the last place of a sum of two where it is.
+    odd = rng.random(x.shape) < 0.5 if x.size > 1 else np.ones(x.shape, np.bool_)
+    spacing = np.where(odd & (count != 0.0), 2.0 * np.floor(count / 2.0) + 1.0, count) * last_place
     points: NDArray[Any] = base + np.arange(1, POINTS + 1)[:, None] * spacing
     return points
+
+
+Evaluate: TypeAlias = Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any] | None]]
 
 
 class Noise(Struct, frozen=True):
@@ -69,8 +76,21 @@ def deviations(values: NDArray[Any]) -> NDArray[Any]:
     return np.stack(estimates)
 
 
+def evaluated(
+    evaluate: Evaluate, grids: Sequence[Callable[[], NDArray[Any]]]
+) -> list[tuple[NDArray[Any], NDArray[Any] | None]]:
+    """Values and branches on each grid: all grids at once where they are small, one after the other where
+    not."""
+    first = grids[0]()
+    if first.nbytes * len(grids) > TOGETHER:
+        return [evaluate(first), *(evaluate(make()) for make in grids[1:])]
+    values, branches = evaluate(np.concatenate([first, *(make() for make in grids[1:])]))
+    parts = [slice(start, start + POINTS) for start in range(0, len(values), POINTS)]
+    return [(values[part], None if branches is None else branches[part]) for part in parts]
+
+
 def noise_of(
-    evaluate: Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any] | None]],
+    evaluate: Evaluate,
     x: NDArray[Any],
     scale: NDArray[Any],
     centre: NDArray[Any],
@@ -84,17 +104,15 @@ def noise_of(
     lower ones: there f itself is seen. A grid on which a branch changes is left out. A correctly rounded
     result is noisy too, even where it does not move.
     """
-    points = np.concatenate([grid(x, scale, exponent, rng) for exponent in spacings])
-    values, branches = evaluate(points)
+    tables = evaluated(evaluate, [partial(grid, x, scale, exponent, rng) for exponent in spacings])
     sigma = np.zeros(centre.shape)
     ended = np.zeros(centre.shape, np.bool_)
     rough = False
     floor = ROUNDING * np.abs(centre)
     floor = np.where(np.isfinite(floor), floor, 0.0)
-    for number in range(len(spacings)):
-        rows = slice(number * POINTS, (number + 1) * POINTS)
-        seen = deviations(values[rows])
-        one_piece = branches is None or bool(np.all(branches[rows] == branches[rows][:1]))
+    for number, (values, branches) in enumerate(tables):
+        seen = deviations(values)
+        one_piece = branches is None or bool(np.all(branches == branches[:1]))
         usable = np.isfinite(seen).all(axis=0) & (one_piece or number == 0)
         rough = bool(np.any(usable & (seen[-1] > ROUGH * np.maximum(sigma, floor)))) if number else False
         ended |= usable & (seen[0] > CONSISTENT * seen[-1]) & (number > 0)

@@ -20,6 +20,8 @@ __all__ = ["Found", "both_sides", "central", "find", "one_sided"]
 
 # The slopes at the sides of a kink are taken from these steps.
 SIDES = (-2, -5, -8, -11, -14, -17, -22, -42)
+# Steps of f's values larger than so many roundings of the largest output are no roundings.
+QUANTUM = 256.0
 
 
 def both_sides(
@@ -46,7 +48,13 @@ class Found(Struct, frozen=True):
 
 
 def find(
-    samples: Samples, exponents: Sequence[int], unit: Array, centre: Array, sigma: Array, next_finer: int
+    samples: Samples,
+    exponents: Sequence[int],
+    unit: Array,
+    centre: Array,
+    sigma: Array,
+    rounding: float,
+    next_finer: int,
 ) -> Found:
     """The best quotient of each line [lines] and output [m] from samples at steps 2^exponent · unit.
 
@@ -59,7 +67,7 @@ def find(
     still = np.all(stuck[near:], axis=0)
     stuck &= ~still
     if stuck.any():
-        sigma = stuck_noise(samples.values, stuck, centre, sigma)
+        sigma = stuck_noise(samples.values, stuck, centre, sigma, QUANTUM * rounding)
     chosen = central(samples, exponents, centre, sigma)
     broken: NDArray[np.bool_] = np.any(unusable, axis=(0, 1, 3))
     if broken.any():
@@ -73,12 +81,18 @@ def find(
     return Found(chosen.values, chosen.bars, still, noisy & (chosen.first == 0), finer, broken)
 
 
-def stuck_noise(values: Array, stuck: NDArray[np.bool_], centre: Array, sigma: Array) -> Array:
+def stuck_noise(
+    values: Array, stuck: NDArray[np.bool_], centre: Array, sigma: Array, largest: float
+) -> Array:
     """The noise [lines, m] where f moved at some steps but was `stuck` at others: its values come in steps no
-    larger than the smallest move seen, and no difference table showed them."""
+    larger than the smallest move seen, and no difference table showed them. Above `largest` it is no rounding
+    that holds f: it is flat there.
+    """
     moves = np.nanmax(np.abs(np.where(stuck[:, None], np.inf, values - centre)), axis=1, initial=0.0)
     smallest = np.min(np.where(moves == 0.0, np.inf, moves), axis=0)
-    found: Array = np.where(stuck.any(axis=0) & np.isfinite(smallest), np.maximum(sigma, smallest), sigma)
+    found: Array = np.where(
+        stuck.any(axis=0) & np.isfinite(smallest), np.maximum(sigma, np.minimum(smallest, largest)), sigma
+    )
     return found
 
 

@@ -12,18 +12,18 @@ from tensorgrad_cli.render.pieces import ATOM, FACTOR, Piece, merged, wrapped
 if TYPE_CHECKING:
     from tensorgrad_cli.render.linear import Linear
 
-__all__ = ["defined", "derivative", "spelled"]
+__all__ = ["defined", "derivative", "joined", "spelled"]
 
 
-def defined(printer: Linear, name: str, indices: Sequence[Position]) -> Expression:
+def defined(naming: Naming, name: str, indices: Sequence[Position]) -> Expression:
     """The expression that a definition names, at some positions."""
-    definition = printer.naming.definitions[name]
+    definition = naming.definitions[name]
     return substitute(definition.expression, dict(zip(definition.indices, indices, strict=True)))
 
 
 def derivative(printer: Linear, d: Derivative, indices: Sequence[Position], names: Names) -> Piece:
     """A derivative at some positions: the numerator's come first, then the denominators'."""
-    d = _joined(d, printer.naming)
+    d = joined(d, printer.naming)
     ranks = printer.naming.ranks
     at = len(indices) - sum(ranks[name] for name in d.denominators)
     numerator = _numerator(printer, d, indices[:at], names)
@@ -45,7 +45,7 @@ def derivative(printer: Linear, d: Derivative, indices: Sequence[Position], name
     return Piece(text, FACTOR, stands, opened, twice, plain=True)
 
 
-def _joined(d: Derivative, naming: Naming) -> Derivative:
+def joined(d: Derivative, naming: Naming) -> Derivative:
     """The derivative of a first derivative is a second one: ∂²a/∂b∂c for ∂(∂a/∂b)/∂c."""
     inner = naming.derivatives.get(d.numerator)
     if inner is None or d.own or inner.own:
@@ -62,7 +62,7 @@ def _numerator(printer: Linear, d: Derivative, indices: Sequence[Position], name
     if d.numerator in naming.derivatives:
         piece = printer.reference(d.numerator, indices, names)
     elif d.numerator in naming.definitions:
-        expression = defined(printer, d.numerator, indices)
+        expression = defined(naming, d.numerator, indices)
         piece = printer.inner(expression, names)
         if isinstance(expression, Apply) and piece.strength == ATOM and piece.text.endswith(")"):
             return piece

@@ -139,7 +139,7 @@ class Linear:
         if derivative is not None:
             return derivatives.derivative(self, derivative, indices, names)
         if tensor in self.naming.definitions:
-            return wrapped(self.inner(derivatives.defined(self, tensor, indices), names), 5)
+            return wrapped(self.inner(derivatives.defined(self.naming, tensor, indices), names), 5)
         if tensor == RANGE:
             return self.indexed(position(indices[0], names, self.naming), indices, names)
         if not indices:

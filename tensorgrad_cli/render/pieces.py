@@ -10,7 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-__all__ = ["ATOM", "FACTOR", "NOTHING", "PRODUCT", "TERM", "Piece", "implied", "merged", "of_product", "wrapped"]
+__all__ = [
+    "ATOM",
+    "FACTOR",
+    "NOTHING",
+    "PRODUCT",
+    "TERM",
+    "Piece",
+    "implied",
+    "merged",
+    "of_product",
+    "wrapped",
+]
 
 # How tightly a piece binds, from loose to tight: terms and signs, a product, one factor, what takes a power.
 TERM, PRODUCT, FACTOR, ATOM = 1, 2, 3, 4

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tensorgrad_cli.algebra.expression import Add, Const, Expression, Index, Op, Product, Sum
-from tensorgrad_cli.algebra.scalars import is_size
 from tensorgrad_cli.render.naming import Names
 from tensorgrad_cli.render.pieces import FACTOR, PRODUCT, TERM, Piece, implied, of_product, wrapped
 from tensorgrad_cli.render.terms import Divisor, split, unpinned
@@ -76,7 +75,11 @@ def _written(
 
 
 def _in_front(
-    printer: Linear, coefficient: Fraction, above: Sequence[Expression], below: Sequence[Divisor], names: Names
+    printer: Linear,
+    coefficient: Fraction,
+    above: Sequence[Expression],
+    below: Sequence[Divisor],
+    names: Names,
 ) -> bool:
     """Whether the fraction is a coefficient in front of a sum: `1/m Σ[i] x[i]`."""
     if len(below) != 1 or coefficient.denominator != 1 or not above or not isinstance(above[-1], Sum):
@@ -103,10 +106,10 @@ def _factors(printer: Linear, above: Sequence[Expression], names: Names, last: b
 
 
 def _divisors(printer: Linear, below: Sequence[Divisor], names: Names) -> list[Piece]:
-    """The factors below the bar, sizes in front, their sums all written."""
+    """The factors below the bar, their sums all written."""
     explicit = printer.explicit()
     pieces = []
-    for base, exponent in sorted(below, key=lambda divisor: not is_size(divisor[0])):
+    for base, exponent in below:
         piece = wrapped(explicit.raised(base, Const(exponent), names), FACTOR)
         if piece.plain and "/" in piece.text and piece.strength == FACTOR:
             # A derivative: a bar in a bar is hard to read.

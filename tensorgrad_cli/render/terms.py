@@ -17,6 +17,7 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
     subexpressions,
 )
+from tensorgrad_cli.algebra.scalars import is_size
 
 __all__ = ["factors_of", "signed", "split", "unpinned"]
 
@@ -46,7 +47,7 @@ Divisor = tuple[Expression, Fraction]
 
 
 def split(factors: Sequence[Expression]) -> tuple[Fraction, list[Expression], list[Divisor]]:
-    """The coefficient, the factors above the fraction bar, and (base, exponent) of those below it."""
+    """The coefficient, the factors above the fraction bar, and (base, exponent) of those below it, sizes in front."""
     coefficient = Fraction(1)
     above: list[Expression] = []
     below: list[Divisor] = []
@@ -58,7 +59,7 @@ def split(factors: Sequence[Expression]) -> tuple[Fraction, list[Expression], li
                 below.append((base, -value))
             case _:
                 above.append(factor)
-    return coefficient, above, below
+    return coefficient, above, sorted(below, key=lambda divisor: not is_size(divisor[0]))
 
 
 def unpinned(indices: Sequence[Index], body: Expression) -> tuple[Index, ...]:

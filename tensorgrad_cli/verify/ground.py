@@ -63,6 +63,12 @@ class Ground:
         """The sizes that the spec itself fixes."""
         return {name: fact.size for name, fact in self.spec.dims.items() if fact.size}
 
+    @cached_property
+    def conditions(self) -> tuple[tuple[str, str, str], ...]:
+        """What the spec says of sizes: a dimension, a sign, a dimension or number."""
+        facts = self.spec.dims.items()
+        return tuple((name, sign, other) for name, fact in facts for sign, other in fact.conditions)
+
     def reached(self, loss: str, name: str) -> bool:
         """Whether a step depends on a tensor or step at all."""
         equations = needed(tuple(self.calculus.equations.values()), [loss])

@@ -8,12 +8,29 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.expression import Chain, Equation, Expression, Index, needed, references
+from tensorgrad_cli.algebra.expression import (
+    RANGE,
+    Add,
+    Apply,
+    Chain,
+    Const,
+    Delta,
+    Equation,
+    Expression,
+    Index,
+    Op,
+    Product,
+    Ref,
+    Sum,
+    mapped,
+    needed,
+    references,
+)
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.numeric.evaluate import Environment, evaluate, evaluate_chain
@@ -48,6 +65,7 @@ class Point:
         self.given = {equation.tensor: equation for equation in given}
         self.jittered = _jittered(environment, tensors)
         self._long: Environment | None = None
+        self._magnitudes: dict[str, Array] = {}
 
     def at(self, given: Chain) -> Point:
         """The point with some tensors given by expressions in the others."""
@@ -142,6 +160,28 @@ class Point:
             array = array[None]
         return np.broadcast_to(array, (1 + JITTERS, *shape))
 
+    def magnitude(self, expression: Expression, order: tuple[Index, ...]) -> Array:
+        """The size of the terms that an expression adds up, entry by entry: what its rounding is a part of.
+
+        Sums add the sizes of their terms; of a step it is its value that counts, of a derivative its terms.
+        """
+        self.ensure(references(expression))
+        environment = self.environment.with_arrays(self._sizes(references(expression)))
+        array = np.abs(np.asarray(evaluate(_absolute(expression), order, environment)))
+        return np.broadcast_to(array, tuple(index.dimension.size(self.sizes) for index in order))
+
+    def _sizes(self, names: Iterable[str]) -> dict[str, Array]:
+        """Under the name `|x|`, the size of each name: of a derivative that of its equation's terms."""
+        for name in names:
+            if name in self._magnitudes:
+                continue
+            if name in self.calculus.asked:
+                equation = self.calculus.equations[name]
+                self._magnitudes[name] = self.magnitude(equation.expression, equation.indices)
+            else:
+                self._magnitudes[name] = np.abs(self.value(name))
+        return {f"|{name}|": self._magnitudes[name] for name in names}
+
     def extended(self, expression: Expression, order: tuple[Index, ...]) -> Array | None:
         """The expression in extended precision, or None where that is not to be had."""
         if np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps:
@@ -184,6 +224,23 @@ class Point:
                 moving.add(equation.tensor)
                 out.append(equation)
         return tuple(out)
+
+
+def _absolute(expression: Expression) -> Expression:
+    """The expression with every entry and every call replaced by its absolute value, sums and products kept."""
+    match expression:
+        case Const(value):
+            return Const(abs(value))
+        case Ref(tensor, indices):
+            return expression if tensor == RANGE else Ref(f"|{tensor}|", indices)
+        case Apply() | Op():
+            return Apply("abs", (0,), (expression,))
+        case Delta():
+            return expression
+        case Product() | Sum() | Add():
+            return mapped(expression, _absolute)
+        case _:
+            assert_never(expression)
 
 
 def _only(environment: Environment, arrays: Mapping[str, Array], batched: Iterable[str] = ()) -> Environment:

@@ -116,7 +116,9 @@ class Workbench(Ground):
         if self._session is None or self._session[0] != state:
             from tensorgrad_cli.exact.decide import Session
 
-            session = Session(equations, self.spec.tensors, self.minimum, seed=self.seed)
+            session = Session(
+                equations, self.spec.tensors, self.minimum, seed=self.seed, conditions=self.conditions
+            )
             self._session = (state, session)
         return self._session[1]
 

@@ -90,6 +90,14 @@ def test_plateaus_on_both_sides_do_not_pretend_to_agree():
     assert np.all(np.abs(found.values - truth) <= found.bars)
 
 
+def test_a_bend_that_names_no_branch_is_not_mistaken_for_rounding():
+    def top(p):
+        return p.max(axis=1, keepdims=True)
+
+    found = jacobian(top, np.array([590470.6, 618786.4, -2e5]))
+    assert np.all(np.abs(found.values[:, 0] - [0.0, 1.0, 0.0]) <= found.bars[:, 0])
+
+
 def test_the_edge_of_a_domain_leaves_one_side():
     found = jacobian(lambda p: p * np.sqrt(p), np.array([1e-9, 2.0]))
     truth = np.diag(1.5 * np.sqrt(np.array([1e-9, 2.0])))

@@ -1,0 +1,1 @@
+"""The slips that people make, each with the claims that would be right without it."""

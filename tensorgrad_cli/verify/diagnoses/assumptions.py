@@ -1,0 +1,241 @@
+"""Claims that hold only under a property that the tensors were not given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tensorgrad_cli.algebra.expression import Dimension, references
+from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.calculus.derivative import lowered
+from tensorgrad_cli.numeric.environment import Environment
+from tensorgrad_cli.numeric.evaluate import evaluate_chain
+from tensorgrad_cli.numeric.sample import Unsatisfiable, draw_tensor
+from tensorgrad_cli.verify.decide import Question, numbers
+from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, close
+from tensorgrad_cli.verify.points import Point
+
+__all__ = ["unstated_property"]
+
+# Points at which a claim must hold under the property before it is said to.
+POINTS = 3
+# Draws per dimension pair and tensor: more tensors than this are not looked at.
+TENSORS = 12
+
+Supposed = Callable[[dict[str, Array]], dict[str, Array]]
+
+
+def unstated_property(draft: Draft) -> Iterator[Candidate]:
+    """One tensor (or all square ones) with a property, under which the claim is true."""
+    reading = draft.reading
+    if reading is None:
+        return
+    names = _tensors(draft)
+    for words, change in _suppositions(draft, names):
+        if _true_under(draft, change):
+            yield Candidate("missing-assumption", f"holds only if {words}", None)
+    for words, dimensions in _squares(draft, names):
+        if _true_if_square(draft, *dimensions):
+            yield Candidate("missing-assumption", f"holds only if {words}", None)
+
+
+def _tensors(draft: Draft) -> tuple[Tensor, ...]:
+    """The declared tensors that the claim depends on, without a structure, not given at a point."""
+    reading = draft.reading
+    assert reading is not None
+    bench = draft.bench
+    wanted = references(lowered(reading.left.expression, draft.scope)) | references(
+        lowered(reading.right.expression, draft.scope)
+    )
+    found = set(wanted)
+    for equation in bench.calculus.closure(wanted):
+        found |= references(equation.expression)
+    given = {equation.tensor for equation in reading.at}
+    tensors = bench.spec.tensors.values()
+    return tuple(t for t in tensors if t.name in found and t.name not in given)[:TENSORS]
+
+
+def _suppositions(draft: Draft, tensors: tuple[Tensor, ...]) -> Iterator[tuple[str, Supposed]]:
+    spell = draft.scope.spelling
+    square = [t for t in tensors if _is_square(t)]
+    for tensor in square:
+        yield f"{spell(tensor.name)} is symmetric", _each((tensor,), _symmetric)
+    if 1 < len(square) <= 3:
+        words = " and ".join(spell(t.name) for t in square)
+        yield f"{words} are symmetric", _each(tuple(square), _symmetric)
+    for tensor in tensors:
+        if not _is_plain(tensor):
+            continue
+        name = spell(tensor.name)
+        vector = len(tensor.shape) == 1
+        subject = f"the entries of {name}" if vector else f"the rows of {name}"
+        yield f"{subject} sum to one", _each((tensor,), _sums_to_one)
+        if vector:
+            yield f"{name} has norm one", _each((tensor,), _unit)
+        if len(tensor.shape) == 2:
+            yield f"the columns of {name} are orthonormal", _each((tensor,), _orthonormal)
+            if _is_square(tensor):
+                continue
+            yield f"the rows of {name} are orthonormal", _each((tensor,), _orthonormal_rows)
+    for tensor in tensors:
+        if _is_plain(tensor) and len(tensor.shape) <= 2 and not _is_linear_in(draft, tensor.name):
+            name = spell(tensor.name)
+            if len(tensor.shape) == 1:
+                yield f"the entries of {name} sum to zero", _each((tensor,), _centred)
+            else:
+                yield f"the columns of {name} sum to zero", _each((tensor,), _centred_columns)
+                yield f"the rows of {name} sum to zero", _each((tensor,), _centred)
+
+
+def _is_square(tensor: Tensor) -> bool:
+    shape = tensor.shape
+    return len(shape) == 2 and shape[0] == shape[1] and tensor.structure is None and tensor.values == "normal"
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return (
+        len(tensor.shape) >= 1
+        and tensor.structure is None
+        and tensor.values in ("normal", "uniform", "positive")
+    )
+
+
+def _each(tensors: tuple[Tensor, ...], change: Callable[[Array], Array]) -> Supposed:
+    def supposed(arrays: dict[str, Array]) -> dict[str, Array]:
+        return arrays | {t.name: change(np.asarray(arrays[t.name], dtype=float)) for t in tensors}
+
+    return supposed
+
+
+def _symmetric(a: Array) -> Array:
+    return np.asarray((a + np.swapaxes(a, -1, -2)) / 2)
+
+
+def _sums_to_one(a: Array) -> Array:
+    size = np.abs(a) + 1 / 16
+    return np.asarray(size / size.sum(axis=-1, keepdims=True))
+
+
+def _unit(a: Array) -> Array:
+    return np.asarray(a / np.linalg.norm(a))
+
+
+def _centred(a: Array) -> Array:
+    return np.asarray(a - a.mean(axis=-1, keepdims=True))
+
+
+def _centred_columns(a: Array) -> Array:
+    return np.asarray(a - a.mean(axis=0, keepdims=True))
+
+
+def _orthonormal(a: Array) -> Array:
+    return np.linalg.qr(a)[0] if a.shape[0] >= a.shape[1] else a
+
+
+def _orthonormal_rows(a: Array) -> Array:
+    return np.linalg.qr(a.T)[0].T if a.shape[1] >= a.shape[0] else a
+
+
+def _is_linear_in(draft: Draft, name: str) -> bool:
+    """Whether the truth doubles with a tensor: an upstream gradient, of which no property is to be expected."""
+    at = _supposed(draft, lambda arrays: arrays | {name: 2 * np.asarray(arrays[name], dtype=float)}, 0)
+    if at is None or draft.truth is None:
+        return False
+    return close(at[0], 2 * draft.truth)
+
+
+def _true_under(draft: Draft, change: Supposed) -> bool:
+    pair = _supposed(draft, change, 0)
+    if pair is None or not close(*pair) or not np.any(np.abs(pair[0]) > 0):
+        return False
+    return all(_decided(draft, change, number) for number in range(POINTS))
+
+
+def _environment(draft: Draft, change: Supposed, number: int) -> Environment:
+    base = draft.point(number).environment
+    arrays = {name: np.asarray(base.arrays[name]) for name in draft.point(number).tensors}
+    return Environment(change(arrays), frozenset(), base.sizes, base.functions, base.memory)
+
+
+def _supposed(draft: Draft, change: Supposed, number: int) -> tuple[Array, Array] | None:
+    """Truth and claim under a supposition, without any bars."""
+    reading = draft.reading
+    assert reading is not None
+    if reading.at:
+        return None
+    from tensorgrad_cli.numeric.evaluate import evaluate
+
+    sides = [lowered(side.expression, draft.scope) for side in (reading.left, reading.right)]
+    names = references(sides[0]) | references(sides[1])
+    try:
+        environment = _environment(draft, change, number)
+        filled = evaluate_chain(draft.bench.calculus.closure(names), environment)
+        values = [np.asarray(evaluate(s, reading.free, filled), dtype=float) for s in sides]
+    except (MemoryError, NotImplementedError, np.linalg.LinAlgError):
+        return None
+    shape = np.broadcast_shapes(values[0].shape, values[1].shape)
+    left, right = (np.broadcast_to(v, shape) for v in values)
+    return (right, left) if draft.flipped else (left, right)
+
+
+def _decided(draft: Draft, change: Supposed, number: int) -> bool:
+    """Whether the numbers agree within their bars at a point under the supposition."""
+    reading = draft.reading
+    assert reading is not None
+    point = Point(draft.bench.calculus, _environment(draft, change, number), draft.bench.spec.tensors)
+    question = Question(
+        lowered(reading.left.expression, draft.scope),
+        lowered(reading.right.expression, draft.scope),
+        reading.free,
+    )
+    return numbers(draft.bench, question, point)[0].verdict == "equal"
+
+
+# --- two dimensions alike -----------------------------------------------------------------------------
+
+
+def _squares(draft: Draft, tensors: tuple[Tensor, ...]) -> Iterator[tuple[str, tuple[Dimension, Dimension]]]:
+    spell = draft.scope.spelling
+    seen = set()
+    for tensor in tensors:
+        if len(tensor.shape) != 2:
+            continue
+        a, b = tensor.shape
+        named = all(not d.terms and d.fixed is None for d in (a, b))
+        if a != b and named and frozenset((a, b)) not in seen:
+            seen.add(frozenset((a, b)))
+            yield f"{spell(tensor.name)} is square, {a.name} = {b.name}", (a, b)
+
+
+def _true_if_square(draft: Draft, a: Dimension, b: Dimension) -> bool:
+    """Whether the claim holds where two dimensions are alike."""
+    if draft.bench.spec.data or draft.reading is None or draft.reading.at:
+        return False
+
+    def redrawn(number: int) -> Environment | None:
+        base = draft.point(0).environment
+        sizes = dict(base.sizes) | {b.name: base.sizes[a.name] + number}
+        sizes[a.name] = sizes[b.name]
+        rng = np.random.default_rng([draft.bench.seed, 977, number])
+        try:
+            arrays = {t.name: draw_tensor(t, sizes, rng) for t in draft.bench.spec.tensors.values()}
+        except Unsatisfiable:
+            return None
+        return Environment(arrays, frozenset(), sizes, base.functions, base.memory)
+
+    return all(_agree(draft, redrawn(number)) for number in range(POINTS))
+
+
+def _agree(draft: Draft, environment: Environment | None) -> bool:
+    reading = draft.reading
+    assert reading is not None
+    if environment is None:
+        return False
+    question = Question(
+        lowered(reading.left.expression, draft.scope),
+        lowered(reading.right.expression, draft.scope),
+        reading.free,
+    )
+    point = Point(draft.bench.calculus, environment, draft.bench.spec.tensors)
+    return numbers(draft.bench, question, point)[0].verdict == "equal"

@@ -1,0 +1,111 @@
+"""Slips of a whole side: its axes in another order, the diagonal of a Jacobian alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations, permutations
+
+import numpy as np
+
+from tensorgrad_cli.algebra.expression import Index, Ref
+from tensorgrad_cli.notation.tree import Name, Transposed, Tree
+from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, close
+from tensorgrad_cli.verify.diagnoses.splice import Edit, as_power_base, positions
+
+__all__ = ["axes_in_another_order", "diagonal_alone", "transposed"]
+
+
+def axes_in_another_order(draft: Draft) -> Iterator[Candidate]:
+    """The sides are equal but for the order of the axes."""
+    if draft.judged.layout is not None:
+        text = draft.with_side(transposed(draft.side))
+        yield Candidate(
+            "layout", "equal up to layout: the sides differ in the order of their axes alone", text
+        )
+        return
+    truth, claim, reading = draft.truth, draft.claimed, draft.reading
+    if truth is None or claim is None or reading is None or not 2 <= truth.ndim <= 4:
+        return
+    for order in _orders(reading.free):
+        if close(truth, np.transpose(claim, order)):
+            moved = [k for k in range(truth.ndim) if order[k] != k]
+            yield from _reordered(draft, order, moved)
+
+
+def _orders(free: Sequence[Index]) -> Iterator[tuple[int, ...]]:
+    plain = tuple(range(len(free)))
+    for order in permutations(plain):
+        if order != plain and all(free[a].dimension == free[b].dimension for a, b in enumerate(order)):
+            yield order
+
+
+def _reordered(draft: Draft, order: tuple[int, ...], moved: Sequence[int]) -> Iterator[Candidate]:
+    reading = draft.reading
+    assert reading is not None
+    kind = _kind(draft, moved)
+    names = [reading.free[k].name for k in moved]
+    if draft.matrix:
+        what = f"the side is transposed: write {transposed(draft.side)}"
+        text = draft.with_side(transposed(draft.side))
+    else:
+        what = f"the indices {' and '.join(names)} have changed places"
+        # Axis k of the truth is axis order[k] of the claim: the index there is called by the name of k.
+        new = {reading.free[order[k]].name: reading.free[k].name for k in range(len(order))}
+        text = draft.replaced(
+            Edit.at(place.span, new[place.text])
+            for _, _, place in positions(draft.side)
+            if isinstance(place, Name) and place.text in new
+        )
+    yield Candidate(kind, f"equal up to layout: {what}", text)
+
+
+def _kind(draft: Draft, moved: Sequence[int]) -> str:
+    """`transpose` for a scalar's derivative by a square matrix (and where no derivative is), else `layout`."""
+    side = draft.truth_side
+    asked = draft.bench.calculus.asked
+    if side is None or not isinstance(side.expression, Ref) or side.expression.tensor not in asked:
+        return "transpose"
+    derivative = asked[side.expression.tensor]
+    shapes = draft.bench.calculus.shapes
+    start = len(shapes[derivative.numerator])
+    if any(k < start for k in moved) or start:
+        return "layout"
+    for by in derivative.denominators:
+        if all(start <= k < start + len(shapes[by]) for k in moved):
+            return "transpose"
+        start += len(shapes[by])
+    return "layout"
+
+
+def transposed(tree: Tree) -> str:
+    """The text of a tree, transposed."""
+    if isinstance(tree, Transposed) and not tree.inverse:
+        return tree.base.span.text
+    return f"{as_power_base(tree)}ᵀ"
+
+
+def diagonal_alone(draft: Draft) -> Iterator[Candidate]:
+    """The claim is right on the diagonal and zero off it; the truth is not."""
+    truth, claim, reading = draft.truth, draft.claimed, draft.reading
+    if truth is None or claim is None or reading is None or not np.isfinite(truth).all():
+        return
+    free = reading.free
+    pairs = [p for p in combinations(range(len(free)), 2) if free[p[0]].dimension == free[p[1]].dimension]
+    for a, b in pairs:
+        on = on_diagonal(truth.shape, a, b)
+        off_truth, off_claim = truth[~on], claim[~on]
+        if not off_truth.size or not close(truth[on], claim[on]) or close(off_truth, 0 * off_truth):
+            continue
+        if not np.any(off_claim):
+            names = f"{free[a].name} = {free[b].name}"
+            yield Candidate(
+                "diagonal-only",
+                f"right on the diagonal, {names}, only: the entries off it are missing",
+                None,
+            )
+
+
+def on_diagonal(shape: tuple[int, ...], a: int, b: int) -> Array:
+    """The mask of the entries whose positions on two axes are the same."""
+    grid = np.indices(shape)
+    return np.asarray(grid[a] == grid[b])
