@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,7 @@ def cli(context: click.Context) -> None:
     show_default=True,
     help="Colour the text.",
 )
+@click.option("--allow-python", is_flag=True, help="Run the code that `implementations` name.")
 @_stdin_name
 def check(
     paths: tuple[str, ...],
@@ -135,6 +137,7 @@ def check(
     verbose: int,
     seed: int | None,
     color: str,
+    allow_python: bool,
     stdin_name: str,
 ) -> int:
     """Check specs: every step, gradient, claim and derivation in them.
@@ -146,7 +149,7 @@ def check(
     targets = [_target(output) for output in outputs]
     if verbose >= 2:
         os.environ[TRACEBACK] = "1"
-    report = _checked(_sources(paths, stdin_name), claims, layout, seed)
+    report = _checked(_sources(paths, stdin_name), claims, layout, seed, allow_python)
     if format_ == "json":
         from tensorgrad_cli.report import json
 
@@ -204,12 +207,12 @@ def explain(subject: str, id_: str | None, seed: int | None, layout: str | None,
 
         text = explain_code(subject)
         if text is None:
-            near = _or(near_codes(subject))
-            did = f" Did you mean {near}?" if near else " For a check: tensorgrad explain SPEC ID"
+            meant = near_codes(subject)
+            did = f" Did you mean {_or(meant)}?" if meant else " For a check: tensorgrad explain SPEC ID"
             raise click.UsageError(f"{subject} is neither the code of an error nor a spec.{did}")
         put(text)
         return ExitStatus.PASS
-    from tensorgrad_cli.verify.explain import check_ids, explain_check
+    from tensorgrad_cli.verify.explain import check_ids, explain_check, near_ids
 
     ((path, source),) = _sources((subject,), stdin_name, folders=False)
     spec, issues = _read(path, source, layout)
@@ -219,9 +222,10 @@ def explain(subject: str, id_: str | None, seed: int | None, layout: str | None,
         return ExitStatus.ERROR
     text = explain_check(spec, id_, seed) if id_ is not None else None
     if text is None:
-        ids = check_ids(spec)
-        said = f"{path} has no check {id_}" if id_ is not None else f"which check of {path}?"
-        raise click.UsageError(f"{said}; it has: {', '.join(ids) or 'none'}")
+        near = near_ids(spec, id_) if id_ is not None else []
+        said = f"{path} has no check {id_}." if id_ is not None else f"Which check of {path}?"
+        offer = f"Did you mean {_or(near)}?" if near else f"It has {', '.join(check_ids(spec)) or 'none'}."
+        raise click.UsageError(f"{said} {offer}")
     put(text)
     return ExitStatus.PASS
 
@@ -286,6 +290,7 @@ def _checked(
     claims: tuple[str, ...],
     layout: str | None,
     seed: int | None,
+    allow_python: bool,
 ) -> Report:
     from msgspec.structs import replace
 
@@ -306,7 +311,8 @@ def _checked(
                 continue
             if used is None:
                 used = spec.check.seed
-            specs.append(check_spec(spec, seed, claims, lambda what, path=path: progress.say(path, what)))
+            say = partial(progress.say, path)
+            specs.append(check_spec(spec, seed, claims, say, allow_python))
         except Exception as error:
             crashed = crashed or not isinstance(error, MemoryError)
             problems.append(problem_of(_crash(error), path))

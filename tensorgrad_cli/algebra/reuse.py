@@ -24,6 +24,7 @@ from tensorgrad_cli.algebra.expression import (
     Index,
     Product,
     Ref,
+    Sum,
     mapped,
     multiply,
     negate,
@@ -32,6 +33,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.matching import Binding, blind, matches
 from tensorgrad_cli.algebra.scalars import based, factors_of, is_size, powers_collected, split_coefficient
+from tensorgrad_cli.algebra.sums import one_sum
 
 __all__ = ["reused"]
 
@@ -138,7 +140,18 @@ def _found(expression: Expression, table: _Table) -> Expression | None:
 
 
 def _divided(expression: Expression, table: _Table) -> Expression:
-    # A product or a power with as many steps taken out as there are in it.
+    # A product or a power with as many steps taken out as there are in it. Where it has sums, part of a
+    # step may stand before and part of it behind the Σ.
+    found = _quotient(expression, table)
+    if any(isinstance(factor, Sum) and not is_size(factor) for factor in factors_of(found)):
+        joined = one_sum(found)
+        if isinstance(joined, Sum):
+            body = _quotient(joined.body, table)
+            return found if body == joined.body else Sum(joined.indices, body)
+    return found
+
+
+def _quotient(expression: Expression, table: _Table) -> Expression:
     coefficient, rest = split_coefficient(expression)
     powers: Powers = tuple(based(factor) for factor in factors_of(rest))
     changed = False

@@ -13,12 +13,13 @@ from tensorgrad_cli.algebra.expression import Chain, Equation, Expression, mappe
 from tensorgrad_cli.algebra.reuse import reused
 from tensorgrad_cli.algebra.scalars import SCALAR_RULES
 from tensorgrad_cli.algebra.sums import SUM_RULES, one_sum
+from tensorgrad_cli.algebra.terms import TERM_RULES
 
 __all__ = ["RULES", "Rule", "difference", "one_sum", "reuse_steps", "simplified"]
 
 Rule = Callable[[Expression], Expression | None]
 
-RULES: tuple[Rule, ...] = SCALAR_RULES + SUM_RULES
+RULES: tuple[Rule, ...] = SCALAR_RULES + TERM_RULES + SUM_RULES
 
 
 def simplified(expression: Expression) -> Expression:

@@ -21,10 +21,8 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    add,
     constant,
     multiply,
-    negate,
     power,
 )
 from tensorgrad_cli.algebra.matching import alike
@@ -284,61 +282,11 @@ def _together(base: Expression, exponents: list[Fraction]) -> list[Fraction]:
     return exponents
 
 
-# --- products and sums of terms ---------------------------------------------------------------------
-
-
-def flattened(expression: Expression) -> Expression | None:
-    """Products in products and terms in terms, numbers gathered, zeros and ones taken out."""
-    match expression:
-        case Product(factors):
-            flat = multiply(*factors)
-        case Add(terms):
-            flat = add(*terms)
-        case _:
-            return None
-    return None if flat == expression else flat
-
-
-def sign_spread(expression: Expression) -> Expression | None:
-    """-(a - b) = b - a, where that leaves no more signs than before."""
-    match expression:
-        case Product((Const(value), Add(terms))) if value == -1:
-            rising = [negate(term) for term in terms if split_coefficient(term)[0] < 0]
-            falling = [negate(term) for term in terms if split_coefficient(term)[0] > 0]
-            return add(*rising, *falling) if len(rising) >= len(falling) else None
-        case _:
-            return None
-
-
-def like_terms_collected(expression: Expression) -> Expression | None:
-    """2 u + 3 u = 5 u, at the place of the first."""
-    if not isinstance(expression, Add):
-        return None
-    bodies: list[Expression] = []
-    totals: list[Fraction] = []
-    for term in expression.terms:
-        coefficient, rest = split_coefficient(term)
-        for k, known in enumerate(bodies):
-            if alike(known, rest):
-                totals[k] += coefficient
-                break
-        else:
-            bodies.append(rest)
-            totals.append(coefficient)
-    if len(bodies) == len(expression.terms):
-        return None
-    pairs = zip(totals, bodies, strict=True)
-    return add(*(multiply(Const(total), body) for total, body in pairs))
-
-
 SCALAR_RULES = (
     range_at_number,
     function_of_number,
     comparison_decided,
     inverse_functions,
     power_done,
-    flattened,
     powers_collected,
-    sign_spread,
-    like_terms_collected,
 )

@@ -174,8 +174,10 @@ class Evaluator:
             equation = self._equation(name)
             assert equation is not None
             self._depth += 1
-            inner = self.value(equation.expression, kind)
-            self._depth -= 1
+            try:
+                inner = self.value(equation.expression, kind)
+            finally:
+                self._depth -= 1
             order = ordered(equation.expression.free)
             self._steps[key] = Residues(moved(inner.values, order, equation.indices, self.size), inner.kept)
         found = self._steps[key]

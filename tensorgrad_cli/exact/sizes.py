@@ -113,8 +113,9 @@ def assignments(
 
     Sizes are at least 2 and the `minimum`, and differ between dimensions; `fixed` ones are as given. Pairs
     of `at_least` are met (the columns of an orthonormal matrix), and so are the `conditions` that the spec
-    states; computed dimensions are at least 1. Sums and products of the sizes differ between the assignments where that is possible, so that no claim
-    holds by a coincidence of the sizes. Empty where nothing meets the conditions.
+    states; computed dimensions are at least 1. Sums and products of the sizes differ between the assignments
+    where that is possible, so that no claim holds by a coincidence of the sizes. Empty where nothing meets
+    the conditions.
     """
     dimensions = tuple(dimensions)
     at_least = tuple(at_least)

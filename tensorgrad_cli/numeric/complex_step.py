@@ -99,7 +99,7 @@ def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differ
     np.copyto(bars, hidden, where=still)
     kinks, slopes = kinked(probe, line_scale, values, bars, rng)
     lost = np.isnan(values).any(axis=1) & ~kinks
-    zero = np.zeros(probe.outputs)
+    unmeasured = np.full(probe.outputs, np.nan)
     return Differences(
         values,
         bars,
@@ -107,7 +107,7 @@ def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differ
         kinks,
         lost,
         probe.centre,
-        zero,
+        unmeasured,
         line_scale,
         probe.evaluations,
         "complex",

@@ -4,8 +4,10 @@ The scheme. A line through x (a coordinate, or a direction) is sampled at both s
 times a power-of-two scale of its own. The quotients (f(x+h) - f(x-h)) / 2h are extrapolated to h = 0
 (`romberg`). The error of an entry is the truncation, seen in the triangle, plus three standard deviations of
 the rounding noise, measured per output from difference tables (`noise`) and propagated; the bar is four times
-their sum. All lines get three steps; a line with a poor bar climbs: to larger steps where noise prevails, to
-smaller ones where truncation does, as long as its best window touches the end of the steps it has.
+their sum. All lines get three steps (among many lines a few tell which three); a line with a poor bar climbs:
+to larger steps where noise prevails, to smaller ones where truncation does, as long as its best window
+touches the end of the steps it has. Where the tables show a structure finer than the steps, two guards at
+much smaller steps are added for all.
 
 What may go wrong, and what is done. Non-finite values (a domain's edge) and steps on which f changed its
 branch (a kink) are discarded, side by side; where only one side is left, one-sided quotients are extrapolated
@@ -50,12 +52,11 @@ TIE = (-42,)
 class Differences(Struct, frozen=True):
     """Derivatives of m outputs along n lines, with bars.
 
-    values, bars: [n, m]; a value is NaN (its bar infinite) where no step was usable.
-    still: [n, m], f did not move at any step: the difference is exactly 0.
-    kinks: [n], x lies on a kink along this line; lost: [n], every step left the domain.
-    slopes: [2, n, m] the slopes left and right of a kink, NaN on other lines; None without kinks.
-    centre, noise: [m] f(x) and the standard deviation of its rounding noise.
-    scale: [n] the size of a step of 1 along each line.
+    values, bars: [n, m]; a value is NaN (its bar infinite) where no step was usable. still: [n, m], f did not
+    move at any step: the difference is exactly 0. kinks: [n], x lies on a kink along this line; lost: [n],
+    every step left the domain. slopes: [2, n, m] the slopes left and right of a kink, NaN on other lines;
+    None without kinks. centre, noise: [m] f(x) and the standard deviation of its rounding noise (NaN where no
+    difference needed it). scale: [n] the size of a step of 1 along each line.
     """
 
     values: Array
@@ -123,7 +124,7 @@ def differences(
     """All lines of a probe, block by block."""
     few = probe.directions is not None
     core = CORE
-    if sigma is None:
+    if sigma is None or np.isnan(sigma).any():
         noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng)
         core, sigma = core + GUARDS if noise.rough else core, noise.sigma
     elif few:

@@ -27,6 +27,7 @@ FEW = (-36, -28, -20)
 ORDERS = (4, 5, 6)
 CONSISTENT = 4.0
 TOGETHER = 2**25
+LEAP = 64.0
 ROUGH = 16.0
 # A result correctly rounded to nearest is off by a uniform error of half a last place: deviation eps/√12.
 ROUNDING = EPS / math.sqrt(12.0)
@@ -101,8 +102,9 @@ def noise_of(
 
     From fine to coarse the largest estimate counts: on a fine grid an intermediate value may move by less
     than its last place and hide its noise. It ends at the first grid on which higher orders see less than
-    lower ones: there f itself is seen. A grid on which a branch changes is left out. A correctly rounded
-    result is noisy too, even where it does not move.
+    lower ones, or all see very much more than the clear noise of a finer grid: there f itself is seen. A grid
+    on which a branch changes is left out. A correctly rounded result is noisy too, even where it does not
+    move.
     """
     tables = evaluated(evaluate, [partial(grid, x, scale, exponent, rng) for exponent in spacings])
     sigma = np.zeros(centre.shape)
@@ -115,6 +117,9 @@ def noise_of(
         one_piece = branches is None or bool(np.all(branches == branches[:1]))
         usable = np.isfinite(seen).all(axis=0) & (one_piece or number == 0)
         rough = bool(np.any(usable & (seen[-1] > ROUGH * np.maximum(sigma, floor)))) if number else False
-        ended |= usable & (seen[0] > CONSISTENT * seen[-1]) & (number > 0)
-        sigma = np.where(usable & ~ended, np.maximum(sigma, seen.max(axis=0)), sigma)
+        largest = seen.max(axis=0)
+        falling = seen[0] > CONSISTENT * seen[-1]
+        leap = (sigma > LEAP * floor.max(initial=0.0)) & (largest > LEAP * sigma)
+        ended |= usable & (falling | leap) & (number > 0)
+        sigma = np.where(usable & ~ended, np.maximum(sigma, largest), sigma)
     return Noise(np.maximum(sigma, floor), rough)

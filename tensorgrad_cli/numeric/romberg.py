@@ -24,6 +24,8 @@ __all__ = ["NEAR", "SAFETY", "SIGMAS", "Extrapolated", "extrapolate"]
 SAFETY = 4.0
 SIGMAS = 3.0
 ORDERS = 5
+# A window of smaller steps contradicts beyond so many of its errors.
+DOUBT = 1.5
 # Steps above 2^NEAR leave the neighbourhood of the point.
 NEAR = -4
 # The smallest step of a window carries nearly all noise: its weight is at most Π 1/(1 - 4⁻ᵖʲ).
@@ -96,11 +98,11 @@ def extrapolate(
 def smallest_windows(
     quotients: NDArray[Any], noise: NDArray[Any], steps: Sequence[float], power: int
 ) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Value and bar of each window of two neighbouring steps, largest steps first."""
+    """Value and error of each window of two neighbouring steps, largest steps first."""
     windows = []
     for k in range(1, len(steps)):
         correction = (quotients[k] - quotients[k - 1]) / ((steps[k - 1] / steps[k]) ** power - 1.0)
-        windows.append((quotients[k] + correction, SAFETY * (np.abs(correction) + noise[k])))
+        windows.append((quotients[k] + correction, DOUBT * (np.abs(correction) + noise[k])))
     return windows
 
 

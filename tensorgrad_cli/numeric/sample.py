@@ -106,7 +106,7 @@ class _Search:
         self.fixed = {
             name: size for name in names if name in facts and (size := facts[name].size) is not None
         }
-        self.order = sorted(names, key=lambda name: (name not in self.fixed, name))
+        self.order = sorted(names)
         self.conditions = [
             (name, sign, other) for name in names if name in facts for sign, other in facts[name].conditions
         ]
@@ -117,6 +117,9 @@ class _Search:
     def run(self, rng: np.random.Generator, distinct: bool) -> dict[str, int] | None:
         """The first sizes found that meet all conditions; None where there are none."""
         candidates = []
+        # In random order, so that no name gets the size that is left for the last one every time.
+        free = [name for name in self.order if name not in self.fixed]
+        self.order = [*self.fixed, *(free[k] for k in rng.permutation(len(free)))]
         for name in self.order:
             low = max(2, self.spread[0], self.minimum.get(name, 0))
             values = list(range(low, self.top + 1))

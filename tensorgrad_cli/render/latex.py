@@ -35,7 +35,7 @@ from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.notation.names import unicode_name
 from tensorgrad_cli.render.derivatives import defined, joined
 from tensorgrad_cli.render.naming import Names, Naming, free_names, named
-from tensorgrad_cli.render.terms import signed, split
+from tensorgrad_cli.render.terms import ordered, signed, split
 
 __all__ = ["equation", "expression", "name"]
 
@@ -289,7 +289,7 @@ class _Latex:
 
     def terms(self, terms: Sequence[Expression], names: Names, strength: int) -> str:
         out = ""
-        for k, term in enumerate(terms):
+        for k, term in enumerate(ordered(terms)):
             negative, part = signed(term)
             text = self.show(part, names, UNSIGNED if negative or k else LINE)
             out += ("-" if negative else "") + text if k == 0 else (" - " if negative else " + ") + text

@@ -37,7 +37,7 @@ from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.render import derivatives, operations, products
 from tensorgrad_cli.render.naming import Names, Naming, counted, free_names, named, position, positions
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, NOTHING, PRODUCT, TERM, Piece, merged, wrapped
-from tensorgrad_cli.render.terms import factors_of, signed
+from tensorgrad_cli.render.terms import factors_of, ordered, signed
 
 __all__ = ["Glyphs", "Linear", "primes"]
 
@@ -212,7 +212,7 @@ class Linear:
     def terms(self, terms: Sequence[Expression], names: Names) -> Piece:
         """Terms joined by their signs."""
         text, pieces = "", []
-        for k, term in enumerate(terms):
+        for k, term in enumerate(ordered(terms)):
             negative, part = signed(term)
             piece = self.piece(part, names, summand=True)
             if negative:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-
-from msgspec import Struct
+from typing import assert_never
 
 from tensorgrad_cli.algebra.expression import (
+    RANGE,
     Add,
     Apply,
     Const,
@@ -25,61 +25,51 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
 )
 from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.scalars import is_size
 from tensorgrad_cli.render.ascii import GLYPHS as ASCII
+from tensorgrad_cli.render.blocks import (
+    ATOM,
+    FACTOR,
+    HADAMARD,
+    MATMUL,
+    SCALED,
+    TERM,
+    Block,
+    Blocks,
+    NoMatrixForm,
+)
 from tensorgrad_cli.render.derivatives import spelled
 from tensorgrad_cli.render.linear import Glyphs, Linear, primes
 from tensorgrad_cli.render.naming import Naming
+from tensorgrad_cli.render.pieces import ATOM as PIECE_ATOM
+from tensorgrad_cli.render.pieces import Piece
+from tensorgrad_cli.render.products import like_derivative
+from tensorgrad_cli.render.terms import factors_of, ordered
 from tensorgrad_cli.render.text import GLYPHS as TEXT
 
 __all__ = ["equation", "matrix_of"]
 
-TERM, HADAMARD, MATMUL, ATOM = 0, 1, 2, 3
-
-
-class _Block(Struct, frozen=True):
-    """A piece of matrix notation: its axes (none, one: a column, or two), and how tightly it binds."""
-
-    text: str
-    axes: tuple[Index, ...]
-    strength: int
-
-
-class _NoMatrixForm(Exception):
-    """The formula has no matrix form that we know."""
-
 
 def equation(value: Equation, naming: Naming, *, ascii: bool = False) -> str | None:
     """`∂cost/∂w = xᵀ (C'(y) ⊙ f'(z))`, or None where the equation has no matrix form."""
-    glyphs = ASCII if ascii else TEXT
+    writer = _Writer(naming, ASCII if ascii else TEXT)
     if len(value.indices) > 2:
         return None
-    right = matrix_of(value.expression, value.indices, naming, glyphs)
-    if right is None:
+    try:
+        left = writer.reference(value.tensor, value.indices).text
+        if isinstance(value.expression, Const):
+            return f"{left} = {value.expression.value}"
+        return f"{left} = {writer.whole(value.expression, value.indices).text}"
+    except NoMatrixForm:
         return None
-    derivative = naming.derivatives.get(value.tensor)
-    left = Linear(naming, glyphs, implied=True).name(value.tensor)
-    if derivative is not None:
-        if naming.ranks.get(derivative.numerator, 0) or len(derivative.denominators) > 1:
-            return None
-        left = _derivative(value.tensor, naming, glyphs)
-    return f"{left} = {right}"
 
 
 def matrix_of(expression: Expression, axes: Sequence[Index], naming: Naming, glyphs: Glyphs) -> str | None:
     """An expression with these axes in matrix notation; None where it has no such form."""
     try:
         return _Writer(naming, glyphs).whole(expression, tuple(axes)).text
-    except _NoMatrixForm:
+    except NoMatrixForm:
         return None
-
-
-def _derivative(name: str, naming: Naming, glyphs: Glyphs) -> str:
-    derivative = naming.derivatives[name]
-    if derivative.numerator in naming.derivatives or derivative.numerator in naming.definitions:
-        raise _NoMatrixForm
-    linear = Linear(naming, glyphs, implied=True)
-    top = linear.name(derivative.numerator)
-    return spelled(linear, derivative, top, [linear.name(d) for d in derivative.denominators])
 
 
 class _Writer:
@@ -87,27 +77,31 @@ class _Writer:
         self.naming = naming
         self.glyphs = glyphs
         self.linear = Linear(naming, glyphs, implied=True)
+        self.blocks = Blocks(glyphs)
 
-    def whole(self, e: Expression, axes: tuple[Index, ...]) -> _Block:
+    def whole(self, e: Expression, axes: tuple[Index, ...]) -> Block:
         """An expression as a block with exactly these axes."""
         block = self.block(e)
         if block.axes == axes:
             return block
         if len(axes) == 2 and block.axes == axes[::-1]:
-            return self.transposed(block)
-        raise _NoMatrixForm
+            return self.blocks.transposed(block)
+        raise NoMatrixForm
 
-    def block(self, e: Expression) -> _Block:
+    def block(self, e: Expression) -> Block:
         match e:
             case Const(value):
                 plain = value.denominator == 1 and value >= 0
-                return _Block(str(value), (), ATOM if plain else TERM)
-            case Ref():
-                return self.entry(e)
-            case Delta(left, right):
-                if isinstance(left, Index) and isinstance(right, Index):
-                    return _Block("I", (left, right), ATOM)
-                raise _NoMatrixForm
+                return Block(str(value), (), ATOM if plain else TERM)
+            case Ref(tensor, places):
+                indices = tuple(place for place in places if isinstance(place, Index))
+                if len(indices) != len(places) or len(places) > 2 or tensor == RANGE:
+                    raise NoMatrixForm
+                return self.reference(tensor, indices)
+            case Delta(Index() as left, Index() as right) if "I" not in self.naming.taken:
+                return Block("I", (left, right), ATOM, ("I", ATOM))
+            case Delta():
+                raise NoMatrixForm
             case Apply():
                 return self.applied(e)
             case Op():
@@ -115,255 +109,198 @@ class _Writer:
             case Product(factors):
                 return self.product(factors, ())
             case Sum(indices, body):
-                size = None
-                if size is not None:
-                    return _Block(size, (), ATOM)
-                return self.product(body.factors if isinstance(body, Product) else (body,), indices)
+                return self.size(e) if is_size(e) else self.product(factors_of(body), indices)
             case Add(terms):
                 return self.terms(terms)
+            case _:
+                assert_never(e)
 
-    def entry(self, e: Ref) -> _Block:
-        indices = tuple(i for i in e.indices if isinstance(i, Index))
-        if len(indices) != len(e.indices) or len(set(indices)) != len(indices) or len(indices) > 2:
-            raise _NoMatrixForm
-        derivative = self.naming.derivatives.get(e.tensor)
-        if e.tensor in self.naming.definitions or e.tensor == "#":
-            raise _NoMatrixForm
-        if derivative is not None:
-            if self.naming.ranks.get(derivative.numerator, 0) or len(derivative.denominators) > 1:
-                raise _NoMatrixForm
-            return _Block(_derivative(e.tensor, self.naming, self.glyphs), indices, ATOM)
-        return _Block(self.linear.name(e.tensor), indices, ATOM)
+    def size(self, e: Sum) -> Block:
+        piece = self.linear.size(e.indices[0].dimension, {})
+        if piece.strength != PIECE_ATOM:
+            raise NoMatrixForm
+        return Block(piece.text, (), ATOM, bare=piece.bare)
 
-    def applied(self, e: Apply) -> _Block:
+    def reference(self, tensor: str, indices: tuple[Index, ...]) -> Block:
+        """A tensor as a whole, the diagonal of one, or the derivative of a scalar by one."""
+        derivatives, ranks = self.naming.derivatives, self.naming.ranks
+        if tensor in self.naming.definitions:
+            raise NoMatrixForm
+        d = derivatives.get(tensor)
+        if d is None:
+            text, strength, bare = self.linear.name(tensor), ATOM, tensor
+        else:
+            nested = d.numerator in derivatives or d.numerator in self.naming.definitions
+            if nested or ranks.get(d.numerator, 0) or len(d.denominators) > 1:
+                raise NoMatrixForm
+            below = [self.linear.name(name) for name in d.denominators]
+            text = spelled(self.linear, d, self.linear.name(d.numerator), below)
+            strength, bare = FACTOR, ""
+        if len(set(indices)) == 1 and len(indices) == 2:
+            return Block(f"diag({text})", indices[:1], ATOM, diagonal=text)
+        return Block(text, indices, strength, bare=bare if not indices else "")
+
+    # --- functions and operations
+
+    def applied(self, e: Apply) -> Block:
         if e.function == "pow" and not any(e.order):
             base, exponent = e.arguments
             if not isinstance(exponent, Const):
-                raise _NoMatrixForm
+                raise NoMatrixForm
             block = self.block(base)
-            if block.axes and exponent.value < 0:
-                raise _NoMatrixForm
-            raised = "**" if block.axes else "^"
-            number = str(exponent.value)
-            number = number if number.isdigit() else f"({number})"
-            if not block.axes or len(block.axes) == 1:
-                text = self.need(block, ATOM) + self.linear.exponent(str(exponent.value))
-                return _Block(text, block.axes, ATOM)
-            return _Block(f"{self.need(block, ATOM)}{raised}{number}", block.axes, ATOM)
+            if exponent.value < 0:
+                return self.reciprocal(block, -exponent.value)
+            return self.raised(block, exponent.value)
         if e.function == "pi":
-            return _Block(self.glyphs.pi, (), ATOM)
+            piece = self.linear.pi()
+            return Block(piece.text, (), ATOM, bare=piece.bare)
         if not e.function.isidentifier():
-            raise _NoMatrixForm
+            raise NoMatrixForm
         blocks = [self.block(argument) for argument in e.arguments]
-        axes = max((b.axes for b in blocks), key=len)
-        for block in blocks:
-            if block.axes not in (axes, ()):
-                raise _NoMatrixForm
-        inside = ", ".join(block.text for block in blocks)
-        return _Block(f"{self.linear.name(e.function)}{primes(e.order)}({inside})", axes, ATOM)
-
-    def operated(self, e: Op) -> _Block:
-        row = OPERATIONS.get(e.operation)
-        if row is None or len(e.arguments) != 1:
-            raise _NoMatrixForm
-        if e.operation in ("inv", "det", "logdet") and all(isinstance(p, Index) for p in e.out):
-            inner = self.whole(e.arguments[0], e.bound)
-            out = tuple(p for p in e.out if isinstance(p, Index))
-            if e.operation == "inv":
-                return _Block(f"{e.operation}({inner.text})", out, ATOM)
-            return _Block(f"{e.operation}({inner.text})", (), ATOM)
-        if e.parameters:
-            raise _NoMatrixForm
-        inner = self.block(e.arguments[0])
-        if not e.out and set(inner.axes) == set(e.bound):
-            return _Block(f"{e.operation}({inner.text})", (), ATOM)
-        if len(e.bound) != 1 or e.bound[0] not in inner.axes:
-            raise _NoMatrixForm
-        axis = inner.axes.index(e.bound[0])
-        if not e.out:
-            rest = tuple(i for i in inner.axes if i != e.bound[0])
-            return _Block(f"{e.operation}({inner.text}, axis={axis})", rest, ATOM)
-        (place,) = e.out
-        if not isinstance(place, Index):
-            raise _NoMatrixForm
-        axes = tuple(place if i == e.bound[0] else i for i in inner.axes)
-        where = "" if len(axes) == 1 else f", axis={axis}"
-        return _Block(f"{e.operation}({inner.text}{where})", axes, ATOM)
-
-    def terms(self, terms: Sequence[Expression]) -> _Block:
-        blocks = [self.block(term) for term in terms]
-        axes = max((b.axes for b in blocks), key=len)
-        out = ""
+        axes = max((block.axes for block in blocks), key=len)
         for k, block in enumerate(blocks):
-            if block.axes != axes:
-                if len(axes) == 2 and block.axes == axes[::-1]:
-                    block = self.transposed(block)
-                else:
-                    raise _NoMatrixForm
-            text = block.text
-            if k == 0:
-                out = text
-            elif text.startswith("-"):
-                out += " - " + text[1:]
-            else:
-                out += " + " + text
-        return _Block(out, axes, TERM)
+            if len(axes) == 2 and block.axes == axes[::-1]:
+                blocks[k] = self.blocks.transposed(block)
+            elif block.axes not in (axes, ()):
+                raise NoMatrixForm
+        inside = ", ".join(block.text for block in blocks)
+        return Block(f"{self.linear.name(e.function)}{primes(e.order)}({inside})", axes, ATOM)
 
-    def need(self, block: _Block, strength: int) -> str:
-        return block.text if block.strength >= strength else f"({block.text})"
+    def raised(self, block: Block, exponent: Fraction) -> Block:
+        """A power entry by entry: `x²`, and `A**2` of a matrix, whose square is another one."""
+        if exponent == 1:
+            return block
+        text = self.linear.exponent(exponent)
+        if len(block.axes) == 2:
+            number = str(exponent)
+            text = f"**{number}" if number.isdigit() else f"**({number})"
+        return Block(block.need(ATOM) + text, block.axes, FACTOR)
 
-    def transposed(self, block: _Block) -> _Block:
-        sign = self.glyphs.transpose
-        if block.text.endswith(sign) and block.strength == ATOM:
-            return _Block(block.text.removesuffix(sign), block.axes[::-1], ATOM)
-        return _Block(self.need(block, ATOM) + sign, block.axes[::-1], ATOM)
+    def reciprocal(self, block: Block, exponent: Fraction) -> Block:
+        under = self.raised(block, exponent).need(FACTOR)
+        return Block(f"1 / {under}", block.axes, HADAMARD, under=under)
 
-    # --- products
+    def operated(self, e: Op) -> Block:
+        row = OPERATIONS.get(e.operation)
+        out = tuple(place for place in e.out if isinstance(place, Index))
+        if row is None or len(set(out)) != len(e.out) or e.operation in self.naming.taken:
+            raise NoMatrixForm
+        if any(len(letters) > 1 for letters in row.inputs):
+            return self.on_matrices(e, out)
+        if e.parameters:
+            raise NoMatrixForm
+        (bound,) = e.bound
+        inner = self.block(e.arguments[0])
+        rest = tuple(index for index in inner.axes if index != bound)
+        if len(rest) == len(inner.axes) or rest == out:
+            raise NoMatrixForm
+        where = f", axis={inner.axes.index(bound)}" if rest else ""
+        text = f"{e.operation}({inner.text}{where})"
+        if not out:
+            return Block(text, rest, ATOM)
+        return Block(text, tuple(out[0] if index == bound else index for index in inner.axes), ATOM)
 
-    def product(self, factors: Sequence[Expression], summed: Sequence[Index]) -> _Block:
+    def on_matrices(self, e: Op, out: tuple[Index, ...]) -> Block:
+        at, texts = 0, []
+        for argument, letters in zip(e.arguments, OPERATIONS[e.operation].inputs, strict=True):
+            texts.append(self.whole(argument, e.bound[at : at + len(letters)]))
+            at += len(letters)
+        if e.operation == "inv" and texts[0].strength == ATOM and texts[0].text.isidentifier():
+            raised = ("^-1", "^-T") if self.glyphs.ascii else ("⁻¹", "⁻ᵀ")
+            inverse, turned = (texts[0].text + sign for sign in raised)
+            return Block(inverse, out, FACTOR, (turned, FACTOR))
+        return Block(f"{e.operation}({', '.join(block.text for block in texts)})", out, ATOM)
+
+    # --- sums and products
+
+    def terms(self, terms: Sequence[Expression]) -> Block:
+        blocks = [self.block(term) for term in ordered(terms)]
+        axes = max((block.axes for block in blocks), key=len)
+        out = ""
+        for block in blocks:
+            if len(axes) == 2 and block.axes == axes[::-1]:
+                block = self.blocks.transposed(block)
+            elif block.axes not in (axes, ()):
+                raise NoMatrixForm
+            negative = block.text.startswith("-")
+            sign = " - " if negative else " + "
+            out = out + sign + block.text[negative:] if out else block.text
+        return Block(out, axes, TERM)
+
+    def product(self, factors: Sequence[Expression], summed: Sequence[Index]) -> Block:
+        """A product, its numbers and scalars in front, scalar divisors behind a bar."""
         coefficient = Fraction(1)
-        scalars: list[str] = []
+        scalars: list[Block] = []
         below: list[str] = []
-        blocks: list[_Block] = []
+        blocks: list[Block] = []
         for factor in factors:
-            match factor:
-                case Const(value):
-                    coefficient *= value
-                    continue
-                case Apply("pow", (0, 0), (base, Const(value))) if value < 0 and not base.free:
-                    block = self.block(base)
-                    text = self.need(block, ATOM)
-                    below.append(text if value == -1 else text + self.linear.exponent(str(-value)))
-                    continue
+            if isinstance(factor, Const):
+                coefficient *= factor.value
+                continue
             block = self.block(factor)
             if block.axes:
                 blocks.append(block)
+            elif block.under:
+                below.append(block.under)
             else:
-                scalars.append(self.need(block, MATMUL))
-        body = self.contracted(blocks, list(summed))
+                scalars.append(block)
+        body = self.blocks.contracted(blocks, summed)
+        if body is None and summed:
+            raise NoMatrixForm
         return self.scaled(coefficient, scalars, below, body)
 
     def scaled(
-        self,
-        coefficient: Fraction,
-        scalars: list[str],
-        below: list[str],
-        body: _Block | None,
-    ) -> _Block:
-        sign = "-" if coefficient < 0 else ""
-        coefficient = abs(coefficient)
+        self, coefficient: Fraction, scalars: Sequence[Block], below: Sequence[str], body: Block | None
+    ) -> Block:
+        sign, coefficient = "-" if coefficient < 0 else "", abs(coefficient)
+        under = [str(coefficient.denominator)] * (coefficient.denominator != 1) + list(below)
+        if body is not None and not scalars and coefficient == 1 and not under:
+            return self.negated(body) if sign else body
         parts = list(scalars)
-        if coefficient.denominator != 1:
-            below = [str(coefficient.denominator), *below]
-        if coefficient.numerator != 1 or (body is None and not parts):
-            parts.insert(0, str(coefficient.numerator))
-        if body is not None:
-            if not parts and not below and not sign:
-                return body
-            parts.append(self.need(body, MATMUL))
+        over = coefficient.numerator
+        if over != 1 or (not parts and (body is None or bool(body.under))):
+            parts.insert(0, Block(str(over), (), ATOM))
+        if body is not None and body.under:
+            if under:
+                raise NoMatrixForm
+            text = f"{sign}{self.in_a_row(parts)} / {body.under}"
+            return Block(text, body.axes, TERM if sign else HADAMARD)
+        text, strength = self.over(parts, body, under)
+        strength = TERM if sign else strength
         axes = body.axes if body is not None else ()
-        text = " ".join(parts)
-        strength = MATMUL if len(parts) > 1 else ATOM
-        if below:
-            text = f"{text} / {below[0] if len(below) == 1 else '(' + ' '.join(below) + ')'}"
-            strength = HADAMARD
-        return _Block(sign + text, axes, TERM if sign else strength)
+        if body is None or len(axes) < 2:
+            return Block(sign + text, axes, strength)
+        turned = self.over(parts, self.blocks.transposed(body), under)[0]
+        return Block(sign + text, axes, strength, (sign + turned, strength))
 
-    def contracted(self, blocks: list[_Block], summed: list[Index]) -> _Block | None:
-        """Merge until one block is left. A summed index goes when at most two blocks carry it."""
-        if not blocks:
-            if summed:
-                raise _NoMatrixForm
-            return None
-        while True:
-            blocks = self.merged(blocks)
-            index = next((i for i in summed if self.carriers(blocks, i) <= 2), None)
-            if index is None:
-                break
-            summed.remove(index)
-            blocks = self.eliminated(blocks, index)
-        if summed:
-            raise _NoMatrixForm
-        return self.joined(blocks)
+    def negated(self, block: Block) -> Block:
+        turned = self.blocks.transposed(block) if len(block.axes) == 2 else None
+        back = None if turned is None else (f"-{turned.need(HADAMARD)}", TERM)
+        return Block(f"-{block.need(HADAMARD)}", block.axes, TERM, back)
 
-    def carriers(self, blocks: Sequence[_Block], index: Index) -> int:
-        return sum(index in b.axes for b in blocks)
+    def over(self, scalars: Sequence[Block], body: Block | None, under: Sequence[str]) -> tuple[str, int]:
+        """Scalars, then the body, over the divisors."""
+        parts = list(scalars)
+        if body is not None:
+            parts.append(Block(body.need(MATMUL), body.axes, FACTOR, bare=body.bare))
+        text = self.in_a_row(parts)
+        if not under:
+            return text, parts[0].strength if len(parts) == 1 else SCALED
+        divisor = under[0] if len(under) == 1 else f"({' '.join(under)})"
+        return f"{text} / {f'({divisor})' if like_derivative(text, divisor) else divisor}", HADAMARD
 
-    def merged(self, blocks: list[_Block]) -> list[_Block]:
-        """Blocks with the same axes multiplied entry by entry."""
-        out: list[_Block] = []
-        for block in blocks:
-            for k, other in enumerate(out):
-                if set(other.axes) == set(block.axes):
-                    if other.axes != block.axes:
-                        block = self.transposed(block)
-                    text = f"{self.need(other, HADAMARD)} {self.glyphs.hadamard} {self.need(block, MATMUL)}"
-                    out[k] = _Block(text, other.axes, HADAMARD)
-                    break
+    def in_a_row(self, parts: Sequence[Block]) -> str:
+        """Factors side by side; a sign between them where they would run together."""
+        text, before = "", None
+        for part in parts:
+            shown = part.need(FACTOR)
+            if before is None:
+                text = part.need(SCALED)
+            elif shown[0].isdigit():
+                text += f" ({shown})"
+            elif shown[0] == "(" and self.linear.called(Piece(before.text, PIECE_ATOM, bare=before.bare)):
+                text += f" * {shown}"
             else:
-                out.append(block)
-        return out
-
-    def eliminated(self, blocks: list[_Block], index: Index) -> list[_Block]:
-        """One summed index gone: a matrix product of the two blocks that carry it, or a sum of one."""
-        here = [b for b in blocks if index in b.axes]
-        rest = [b for b in blocks if index not in b.axes]
-        if not here:
-            raise _NoMatrixForm
-        if len(here) == 1:
-            return [*rest, self.summed_over(here[0], index)]
-        left, right = here
-        return [*rest, self.multiplied(left, right, index)]
-
-    def summed_over(self, block: _Block, index: Index) -> _Block:
-        if len(block.axes) == 1:
-            return _Block(f"sum({block.text})", (), ATOM)
-        axis = block.axes.index(index)
-        other = block.axes[1 - axis]
-        return _Block(f"sum({block.text}, axis={axis})", (other,), ATOM)
-
-    def multiplied(self, left: _Block, right: _Block, index: Index) -> _Block:
-        """left and right summed over an index that both carry, as a matrix product."""
-        if len(left.axes) == 1 and len(right.axes) == 1:
-            first = self.need(self.transposed(_Block(left.text, left.axes, left.strength)), MATMUL)
-            return _Block(f"{first} {self.need(right, ATOM)}", (), MATMUL)
-        if len(left.axes) == 1:
-            left, right = right, left
-        if left.axes[1] != index and (len(right.axes) == 1 or right.axes[0] == index):
-            left = self.transposed(left)
-        elif left.axes[1] != index:
-            left, right = right, left
-        if len(left.axes) == 2 and left.axes[1] != index:
-            left = self.transposed(left)
-        if right.axes[0] != index:
-            right = self.transposed(right)
-        text = f"{self.need(left, MATMUL)} {self.need(right, ATOM if right.strength != MATMUL else MATMUL)}"
-        return _Block(text, (left.axes[0], *right.axes[1:]), MATMUL)
-
-    def joined(self, blocks: list[_Block]) -> _Block:
-        """What is left without sums: one block, scalars in front, or two columns as an outer product."""
-        scalars = [b for b in blocks if not b.axes]
-        others = [b for b in blocks if b.axes]
-        if len(others) == 2 and all(len(b.axes) == 1 for b in others):
-            left, right = others
-            turned = self.transposed(right)
-            text = f"{self.need(left, MATMUL)} {self.need(turned, ATOM)}"
-            others = [_Block(text, left.axes + right.axes, MATMUL)]
-        elif len(others) == 2:
-            others = [self.scaled_rows(others)]
-        if len(others) > 1:
-            raise _NoMatrixForm
-        parts = [self.need(b, MATMUL) for b in (*scalars, *others)]
-        if len(parts) == 1:
-            return (scalars + others)[0]
-        return _Block(" ".join(parts), others[0].axes if others else (), MATMUL)
-
-    def scaled_rows(self, blocks: Sequence[_Block]) -> _Block:
-        """A matrix and a column that carries one of its axes: diag(v) A or A diag(v)."""
-        vector, matrix = sorted(blocks, key=lambda b: len(b.axes))
-        if len(vector.axes) != 1 or vector.axes[0] not in matrix.axes:
-            raise _NoMatrixForm
-        diagonal = f"diag({vector.text})"
-        if matrix.axes[0] == vector.axes[0]:
-            return _Block(f"{diagonal} {self.need(matrix, MATMUL)}", matrix.axes, MATMUL)
-        return _Block(f"{self.need(matrix, MATMUL)} {diagonal}", matrix.axes, MATMUL)
+                text += f" {shown}"
+            before = part
+        return text

@@ -15,7 +15,7 @@ from tensorgrad_cli.render.terms import Divisor, split, unpinned
 if TYPE_CHECKING:
     from tensorgrad_cli.render.linear import Linear
 
-__all__ = ["product"]
+__all__ = ["like_derivative", "product"]
 
 
 def product(
@@ -139,12 +139,12 @@ def _fraction(printer: Linear, coefficient: Fraction, tops: Sequence[Piece], bot
     if under != 1:
         below.insert(0, Piece(str(under), FACTOR))
     divisor = _side(printer, below)
-    if len(below) > 1 or _looks_like_derivative(above[-1].text, divisor):
+    if len(below) > 1 or like_derivative(above[-1].text, divisor):
         divisor = f"({divisor})"
     return f"{_side(printer, above)} / {divisor}"
 
 
-def _looks_like_derivative(above: str, below: str) -> bool:
+def like_derivative(above: str, below: str) -> bool:
     """Whether `dx / dk` could be taken for a derivative."""
     return above[:1] == below[:1] == "d" and above[1:2] not in ("", "[", " ") and below[1:2] not in ("", "[")
 

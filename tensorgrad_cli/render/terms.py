@@ -19,7 +19,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.scalars import is_size
 
-__all__ = ["factors_of", "signed", "split", "unpinned"]
+__all__ = ["factors_of", "ordered", "signed", "split", "unpinned"]
 
 
 def factors_of(e: Expression) -> tuple[Expression, ...]:
@@ -41,6 +41,12 @@ def signed(e: Expression) -> tuple[bool, Expression]:
             return True, Product(tuple(others) if value == -1 else (Const(-value), *others))
         case _:
             return False, e
+
+
+def ordered(terms: Sequence[Expression]) -> tuple[Expression, ...]:
+    """Terms in their order, but for a sign in front that another term saves: `1 - y²` for `-y² + 1`."""
+    first = next((k for k, term in enumerate(terms) if not signed(term)[0]), 0)
+    return (terms[first], *terms[:first], *terms[first + 1 :])
 
 
 Divisor = tuple[Expression, Fraction]

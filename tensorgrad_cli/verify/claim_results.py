@@ -8,13 +8,15 @@ from tensorgrad_cli.algebra.expression import Expression
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.verify.claims import Judged
 from tensorgrad_cli.verify.decide import Answer
-from tensorgrad_cli.verify.diagnose import diagnose
+from tensorgrad_cli.verify.diagnose import Line, diagnose
 from tensorgrad_cli.verify.formulas import reading as written
 from tensorgrad_cli.verify.formulas import shown
 from tensorgrad_cli.verify.verdict import Counterexample, Diagnosis, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench
 
 __all__ = ["claim_result", "meets"]
+
+UP_TO_LAYOUT = "equal up to layout"
 
 
 def meets(expect: str | None, verdict: str) -> bool:
@@ -36,8 +38,9 @@ def claim_result(
     *,
     follows: bool | None = None,
     diagnosed: bool = True,
+    line: Line | None = None,
 ) -> Result:
-    """The result of a claim or of a line of a derivation."""
+    """The result of a claim or of a line of a derivation, `line` then says of which."""
     verdict = judged.verdict
     span = judged.source.span()
     placed = judged.source.parent is not None
@@ -45,7 +48,7 @@ def claim_result(
     naming = bench.naming(reading.definitions if reading is not None else ())
     diagnosis = None
     if diagnosed and verdict in ("refuted", "ill-formed"):
-        diagnosis = diagnose(bench, judged)
+        diagnosis = diagnose(bench, judged, line)
     different = answer is not None and verdict == "refuted" and judged.layout is None
     return Result(
         id=id_,
@@ -58,7 +61,7 @@ def claim_result(
         column=span.column if placed else None,
         source=judged.source.text,
         reading=_reading(judged, naming),
-        remarks=(*(reading.remarks if reading is not None else ()), *_remarks(judged)),
+        remarks=(*(reading.remarks if reading is not None else ()), *_remarks(judged, diagnosis)),
         domain=_domain(answer, naming),
         rank=len(reading.free) if reading is not None else None,
         shape=_shape(bench, judged),
@@ -78,9 +81,10 @@ def _reading(judged: Judged, naming: Naming) -> str:
     return written(judged.reading.left.expression, judged.reading.right.expression, naming)
 
 
-def _remarks(judged: Judged) -> tuple[str, ...]:
-    if judged.layout is not None:
-        return ("equal up to layout",)
+def _remarks(judged: Judged, diagnosis: Diagnosis | None) -> tuple[str, ...]:
+    square = diagnosis is not None and diagnosis.message.startswith(UP_TO_LAYOUT)
+    if judged.layout is not None or square:
+        return (UP_TO_LAYOUT,)
     return judged.answer.remarks if judged.answer is not None else ()
 
 

@@ -22,6 +22,7 @@ from tensorgrad_cli.algebra.expression import (
     substitute,
 )
 from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.algebra.sides import is_number
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.notation.parse import parse_equation, parse_expression
 from tensorgrad_cli.source import Issue, Source
@@ -114,6 +115,9 @@ def _given(bench: Workbench, name: str, text: Source, prefix: str, scope: Scope)
     tree = parse_expression(text, scope.vocabulary)
     shape = bench.calculus.shapes[name]
     side, derivatives, definitions, _ = elaborate_expression(tree, scope, prefix=prefix)
+    if shape and not side.indices and is_number(side.expression):
+        filled = tuple(Index(f"i{k}", dimension) for k, dimension in enumerate(shape))
+        return Equation(name, filled, side.expression)
     if tuple(i.dimension for i in side.indices) != shape:
         raise Issue(
             "shape-mismatch",
@@ -157,7 +161,7 @@ def _met(source: Source, left: Side, right: Side, definitions: Chain, remarks: t
     want = tuple(i.dimension for i in left.indices)
     if have == want and (left.row == right.row or len(want) != 1):
         right = _renamed(right, left.indices)
-    elif not have and not right.expression.free and _is_number(right):
+    elif not have and not right.expression.free and is_number(right.expression):
         right = Side(right.expression, left.indices, left.row, right.matrix)
     else:
         mismatch = Issue(
@@ -166,12 +170,6 @@ def _met(source: Source, left: Side, right: Side, definitions: Chain, remarks: t
             f"the start is {_axes(left)}, this line is {_axes(right)}",
         )
     return Reading(source, left, right, left.indices, definitions, remarks, mismatch)
-
-
-def _is_number(side: Side) -> bool:
-    from tensorgrad_cli.algebra.expression import Const
-
-    return isinstance(side.expression, Const)
 
 
 def _axes(side: Side) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -21,6 +22,7 @@ from tensorgrad_cli.verify.claims import (
     read_line,
     read_start,
 )
+from tensorgrad_cli.verify.diagnose import Line as EquationWith
 from tensorgrad_cli.verify.verdict import Result
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -36,6 +38,7 @@ class ReadDerivation(Struct, frozen=True):
     derivation: Derivation
     start: Side | Issue
     lines: tuple[Reading | Issue, ...]
+    scope: Scope | None = None
 
 
 def read_derivation(bench: Workbench, number: int, derivation: Derivation) -> ReadDerivation:
@@ -48,7 +51,7 @@ def read_derivation(bench: Workbench, number: int, derivation: Derivation) -> Re
     lines = tuple(
         _read(bench, line, start, f"d{number}.{k}.", scope) for k, line in enumerate(derivation.lines, 1)
     )
-    return ReadDerivation(number, derivation, start, lines)
+    return ReadDerivation(number, derivation, start, lines, scope)
 
 
 def _read(bench: Workbench, line: Line, start: Side, prefix: str, scope: Scope) -> Reading | Issue:
@@ -70,7 +73,7 @@ def derivation_results(bench: Workbench, read: ReadDerivation) -> tuple[list[Res
         judged = _judged(bench, line, attempt)
         right = None if isinstance(attempt, Issue) or attempt.mismatch is not None else attempt.right
         follows = _follows(bench, line, before, right, judged, held, k)
-        results.append(_guarded_result(bench, read.number, k, line, derivation, judged, follows))
+        results.append(_guarded_result(bench, read, k, line, judged, follows))
         before, held = right, judged.holds
     if isinstance(read.start, Issue):
         return results, [f"{title}: the start has no meaning: {read.start.message}"]
@@ -112,41 +115,40 @@ def _follows(
 
 def _guarded_result(
     bench: Workbench,
-    number: int,
+    read: ReadDerivation,
     k: int,
     line: Line,
-    derivation: Derivation,
     judged: Judged,
     follows: bool | None,
 ) -> Result:
     from tensorgrad_cli.verify.run import guarded
 
     return guarded(
-        f"derivation:{number}.{k}",
+        f"derivation:{read.number}.{k}",
         "derivation",
-        lambda: _result(bench, number, k, line, derivation, judged, follows),
+        lambda: _result(bench, read, k, line, judged, follows),
     )
 
 
 def _result(
     bench: Workbench,
-    number: int,
+    read: ReadDerivation,
     k: int,
     line: Line,
-    derivation: Derivation,
     judged: Judged,
     follows: bool | None,
 ) -> Result:
-    expect = _expected(line, k, derivation.first_wrong, judged.verdict)
-    # A line that follows from a wrong one has no slip of its own.
+    expect = _expected(line, k, read.derivation.first_wrong, judged.verdict)
+    start = read.derivation.start.text
     return claim_result(
         bench,
-        f"derivation:{number}.{k}",
+        f"derivation:{read.number}.{k}",
         "derivation",
         judged,
         expect,
         line.note,
         follows=follows,
+        line=EquationWith(start, read.scope) if read.scope is not None else None,
     )
 
 
@@ -163,27 +165,77 @@ def _expected(line: Line, k: int, first_wrong: int | None, verdict: str) -> str 
 def summary_of(results: Sequence[Result], expected: int | None) -> list[str]:
     """What the verdicts of the lines say together, in sentences."""
     wrong = [k for k, result in enumerate(results, 1) if result.verdict in WRONG]
-    if not wrong:
-        unsure = [k for k, result in enumerate(results, 1) if not meets("holds", result.verdict)]
-        if unsure:
-            return [f"nothing is known to be wrong; {_lines(unsure)} could not be decided"]
-        return ["every line holds"]
-    first = wrong[0]
-    out = [f"line {first} is the first wrong one"]
-    later = results[first:]
-    follow = [k for k, r in enumerate(later, first + 1) if r.follows and r.verdict in WRONG]
-    cancel = [k for k, r in enumerate(later, first + 1) if r.follows is False and meets("holds", r.verdict)]
-    again = [k for k, r in enumerate(later, first + 1) if r.follows is False and r.verdict in WRONG]
-    if follow:
-        verb = "follows" if len(follow) == 1 else "follow"
-        out.append(f"{_lines(follow)} {verb} from it correctly")
-    for k in cancel:
-        out.append(f"line {k} does not follow from the line before and is right")
-    for k in again:
-        out.append(f"line {k} does not follow from the line before either")
-    if expected is not None and expected != first:
-        out.append(f"expected was line {expected}")
-    return ["; ".join(out)]
+    unsure = [k for k, result in enumerate(results, 1) if not _right(result) and result.verdict not in WRONG]
+    out = _account(results, wrong[0]) if wrong else []
+    if unsure:
+        out += [] if wrong else ["nothing is known to be wrong"]
+        out.append(f"{_lines(unsure)} could not be decided")
+    if expected is not None and wrong[:1] != [expected]:
+        out.append(f"line {expected} was expected to be the first wrong one")
+    return ["; ".join(out or ["every line holds"])]
+
+
+def _right(result: Result) -> bool:
+    return meets("holds", result.verdict)
+
+
+def _account(results: Sequence[Result], first: int) -> list[str]:
+    """What becomes of the first wrong line: what follows from it, what does not, what is right all the same."""
+    out: list[str] = []
+    told: Sequence[int] = (first,)
+    mended = False
+    for kind, lines in _runs(results, first):
+        # `it` is the one line spoken of last, if it is the one before.
+        before = "it" if tuple(told) == (lines[0] - 1,) else f"line {lines[0] - 1}"
+        match kind:
+            case "follows":
+                verb = "follows" if len(lines) == 1 else "follow"
+                out.append(f"{_lines(lines)} {verb} from {before} correctly")
+            case "mended":
+                out.append(f"{_lines(lines)} does not follow from {before} and is right")
+                mended = True
+            case "another slip":
+                out.append(f"{_lines(lines)} does not follow from {before} and is wrong too")
+            case "wrong again":
+                out.append(f"{_lines(lines)} is wrong again")
+            case _:
+                out.append(f"{_lines(lines)} {'is' if len(lines) == 1 else 'are'} {kind}")
+        told = lines
+    head = f"line {first} is wrong" if mended else f"line {first} is the first wrong one"
+    return [head, *out]
+
+
+def _runs(results: Sequence[Result], first: int) -> list[tuple[str, list[int]]]:
+    """The lines after the first wrong one in runs of one kind; right lines that follow from right ones, and
+    lines that could not be decided, are left out."""
+    runs: list[tuple[str, list[int]]] = []
+    for k, (before, result) in enumerate(pairwise(results[first - 1 :]), first + 1):
+        kind = _kind(before, result)
+        if kind is None:
+            continue
+        if runs and runs[-1][0] == kind and runs[-1][1][-1] == k - 1 and kind in _GATHERED:
+            runs[-1][1].append(k)
+        else:
+            runs.append((kind, [k]))
+    return runs
+
+
+_GATHERED = ("follows", "ill-formed", "wrong too")
+
+
+def _kind(before: Result, result: Result) -> str | None:
+    """What a line is, seen from the one before it."""
+    if result.verdict == "ill-formed":
+        return "ill-formed"
+    if result.verdict in WRONG:
+        if result.follows is None:
+            return "wrong too"
+        if result.follows:
+            return "follows"
+        return "wrong again" if _right(before) else "another slip"
+    if not _right(result) or _right(before):
+        return None
+    return "mended" if result.follows is False else "right"
 
 
 def _lines(numbers: Sequence[int]) -> str:

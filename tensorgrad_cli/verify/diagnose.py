@@ -1,16 +1,202 @@
-"""Which slip explains a wrong claim, and the claim that would be right."""
+"""Which slip explains a wrong claim, and the claim that would be right.
+
+Every diagnosis is a function from a draft of the claim to candidates: a kind, a sentence, and the claim
+without the slip. They are tried in the order of DIAGNOSES; the first candidate that holds, decided like any
+claim, is given.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from msgspec import Struct
+
+from tensorgrad_cli.algebra.expression import ZERO, subexpressions
+from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.algebra.rewrite import difference
+from tensorgrad_cli.notation.parse import parse_equation
+from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.claims import Judged
+from tensorgrad_cli.verify.diagnoses import (
+    assumptions,
+    coefficients,
+    missing,
+    names,
+    products,
+    sums,
+    truth,
+    whole,
+)
+from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.splice import doubled, put
+from tensorgrad_cli.verify.formulas import shown
 from tensorgrad_cli.verify.verdict import Diagnosis
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["diagnose"]
+__all__ = ["DIAGNOSES", "Line", "diagnose"]
+
+Slips = Callable[[Draft], Iterator[Candidate]]
+
+DIAGNOSES: tuple[Slips, ...] = (
+    whole.axes_in_another_order,
+    assumptions.unstated_property,
+    names.transpose,
+    coefficients.sign,
+    sums.sum_reaches,
+    coefficients.mean_or_sum,
+    coefficients.constant_factor,
+    sums.sum_missing,
+    sums.sum_too_many,
+    names.other_index,
+    names.transpose_two,
+    names.other_function,
+    missing.missing_delta,
+    missing.factor_too_many,
+    names.other_argument,
+    whole.diagonal_alone,
+    coefficients.term_too_many,
+    missing.missing_term,
+    missing.partial,
+    products.other_product,
+    products.inverse,
+    products.order,
+    sums.sum_elsewhere,
+    missing.missing_factor,
+    missing.factor_to_divide,
+    names.other_variable,
+)
+
+# So many texts are tried, and so many that fit in numbers are decided, before nobody knows.
+TRIALS = 900
+DECISIONS = 6
+SECONDS = 3.0
+# A difference of more nodes than this is not printed.
+LONG = 40
 
 
-def diagnose(bench: Workbench, judged: Judged) -> Diagnosis | None:
-    """The first slip that fits."""
-    if judged.layout is not None:
-        return Diagnosis("layout", "equal up to layout")
+class Line(Struct, frozen=True):
+    """What a line of a derivation is an equation with: the text of the start, and the derivation's scope."""
+
+    start: str
+    scope: Scope
+
+
+def diagnose(bench: Workbench, judged: Judged, line: Line | None = None) -> Diagnosis | None:
+    """The first slip that fits; for a claim that can be read and that none fits, the difference of the sides.
+
+    `line` is given where a line of a derivation was judged: the suggestion is then the whole equation.
+    """
+    draft = drafted(bench, judged, line)
+    if draft is None:
+        return None
+    with np.errstate(all="ignore"):
+        search = Search(draft)
+        return search.found() or _unknown(draft)
+
+
+def drafted(bench: Workbench, judged: Judged, line: Line | None) -> Draft | None:
+    """The claim as a draft; None where its text cannot be parsed."""
+    text = judged.source.text if line is None else f"{line.start} = {judged.source.text}"
+    scope = bench.scope if line is None else line.scope
+    try:
+        return Draft(bench, judged, text, scope, parse_equation(Source("claim", text), scope.vocabulary))
+    except Issue:
+        return None
+
+
+class Search:
+    """The search for the first candidate that holds, within a budget."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.tried: set[str] = {draft.text}
+        self.decisions = 0
+        self.end = time.perf_counter() + SECONDS
+
+    def found(self) -> Diagnosis | None:
+        """The diagnosis, None where no candidate holds."""
+        for slips in DIAGNOSES:
+            found = self._first(slips)
+            if found is not None:
+                return found
+            if self._spent():
+                return None
+        return None
+
+    def _spent(self) -> bool:
+        return self.draft.trials > TRIALS or time.perf_counter() > self.end
+
+    def _first(self, slips: Slips) -> Diagnosis | None:
+        for candidate in slips(self.draft):
+            if candidate.text is None:
+                return self._without_text(candidate)
+            if candidate.text in self.tried:
+                continue
+            self.tried.add(candidate.text)
+            if self._holds(candidate.text):
+                return Diagnosis(candidate.kind, candidate.message, self._tidy(candidate.text))
+            if self._spent():
+                return None
+        return None
+
+    def _holds(self, text: str) -> bool:
+        if self.decisions >= DECISIONS or not self.draft.fits(text):
+            return False
+        self.decisions += 1
+        return self.draft.holds(text)
+
+    def _tidy(self, text: str) -> str:
+        """The text without doubled parentheses."""
+        try:
+            tree = parse_equation(Source("suggestion", text), self.draft.scope.vocabulary)
+        except Issue:
+            return text
+        return put(text, doubled(tree.left) + doubled(tree.right))
+
+    def _without_text(self, candidate: Candidate) -> Diagnosis:
+        """A slip that is certain: the claim that would be right is looked for in what is left."""
+        text = None
+        if candidate.kind == "missing-assumption":
+            text = self._repair()
+        return Diagnosis(candidate.kind, candidate.message, text or self._truth())
+
+    def _repair(self) -> str | None:
+        for slips in (names.transpose, names.other_index):
+            for other in slips(self.draft):
+                if other.text is not None and self._holds(other.text):
+                    return other.text
+        return None
+
+    def _truth(self) -> str | None:
+        for text in truth.printed_truth(self.draft):
+            if self._holds(text):
+                return text
+        return None
+
+
+def _unknown(draft: Draft) -> Diagnosis | None:
+    """The difference of the sides, where the claim could be read."""
+    reading = draft.reading
+    if reading is None or draft.judged.layout is not None:
+        return None
+    search = Search(draft)
+    suggestion = search._truth()
+    written = _difference(draft)
+    message = "none of the slips that we know explains it"
+    if written is not None:
+        message += f"; claim - derivative = {written}"
+    return Diagnosis("unknown", message, suggestion)
+
+
+def _difference(draft: Draft) -> str | None:
+    wrong = draft.wrong
+    forms = truth.forms(draft)
+    if wrong is None or not forms:
+        return None
+    for form in reversed(forms):
+        left = difference(wrong[0], form)
+        if left != ZERO and sum(1 for _ in subexpressions(left)) <= LONG:
+            return shown(left, truth.naming(draft))
     return None

@@ -23,6 +23,7 @@ __all__ = ["Workbench"]
 
 SCALES = (1.0, 0.25, 3.0)
 REPAIRS = 100
+REDRAWS = 50
 
 
 class Points(Sequence[Point]):
@@ -79,6 +80,13 @@ class Workbench(Ground):
         facts = implied_facts(self.spec.tensors.values(), {} if free else self.spec.dims)
         names = sorted({n for d in self.spec.dimensions.values() for n in d.names})
         sizes = draw_sizes(names, facts, self.minimum, rng)
+        if number and not free:
+            first = self.points[0].sizes
+            for _ in range(REDRAWS):
+                # What holds at one size of a dimension alone is to be seen at the further points.
+                if not any(sizes[n] == first[n] and n not in self.fixed for n in names):
+                    break
+                sizes = draw_sizes(names, facts, self.minimum, rng)
         functions = {
             name: AbstractFunction(name, arity, self.seed + number) for name, arity in self.arity.items()
         }

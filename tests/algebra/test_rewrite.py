@@ -33,6 +33,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.invariants import check
 from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.algebra.matching import alike
 from tensorgrad_cli.algebra.rewrite import difference, one_sum, reuse_steps, simplified
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.notation.parse import parse_equation
@@ -172,6 +173,16 @@ def test_a_step_is_recognised_through_another_and_by_its_opposite() -> None:
     found = reuse_steps(multiply(minus, power(Ref("v", (Q,)), Const(Fraction(-3, 2)))), CHAIN)
     v = power(Ref("v", (Q,)), constant(-1))
     assert found == multiply(constant(-1), Ref("Y", (P, Q)), v)
+
+
+def test_a_step_is_recognised_on_both_sides_of_a_sum() -> None:
+    q = fresh(Index("q", N))
+    difference_ = subtract(Ref("X", (P, q)), Ref("s", (P,)))
+    chain = (Equation("h", (I, J), divide(subtract(Ref("X", (I, J)), Ref("s", (I,))), Ref("s", (I,)))),)
+    total = Sum((q,), multiply(difference_, Ref("W", (P, q))))
+    found = reuse_steps(divide(total, power(Ref("s", (P,)), constant(2))), chain)
+    wanted = Sum((q,), multiply(Ref("h", (P, q)), Ref("W", (P, q))))
+    assert alike(found, divide(wanted, Ref("s", (P,))))
 
 
 def test_products_of_entries_are_not_worth_a_name() -> None:

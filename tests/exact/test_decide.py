@@ -274,6 +274,10 @@ def test_many_signs_are_decided_in_the_opaque_model() -> None:
         "max(sqrt(3), sqrt(2)) = sqrt(2)",
         "abs(x) = x",
         "relu(x) relu(-x) = x",
+        "step(x) step(x + 1) = step(x + 1)",
+        "step(x) step(y) = step(x)",
+        "sign(erf(relu(x))) = 1",
+        "sign(log(step(x) + 1)) = 1",
     ],
 )
 def test_rare_signs_are_found(claim: str) -> None:
@@ -294,6 +298,15 @@ def test_rare_signs_are_found(claim: str) -> None:
         "max(x, y) + min(x, y) = x + y",
         "sqrt(relu(x)) sqrt(relu(x)) = relu(x)",
         "exp(relu(x)) exp(-relu(-x)) = exp(x)",
+        "step(x) - step(x - 6) = step(x) step(6 - x)",
+        "step(x) step(x + 1) = step(x)",
+        "relu(x) relu(-x - 1) = 0",
+        "abs(x) step(x - 1) = x step(x - 1)",
+        "sqrt(x - 1) abs(x) = sqrt(x - 1) x",
+        "max(x, x + 1) = x + 1",
+        "erf(-x) = -erf(x)",
+        "gelu(x) - gelu(-x) = x",
+        "erf(relu(x)) erf(relu(-x)) = 0",
     ],
 )
 def test_signs_and_order(claim: str) -> None:

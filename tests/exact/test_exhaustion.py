@@ -163,6 +163,7 @@ def model_values(batch: Batch, mode: Mode, kind: int, formulas: list[Expression]
     values = np.zeros((len(formulas), count), np.int64)
     kept = np.ones((len(formulas), count), bool)
     for k, formula in enumerate(formulas):
+        model.forget()  # what the strict round knows of the signs of one formula is not for the next
         residues = model.value(formula, kind)
         values[k] = residues.values
         if residues.kept is not None:

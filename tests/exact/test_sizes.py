@@ -50,3 +50,17 @@ def test_fixed_positions_want_room() -> None:
     shapes = {"x": (N, M)}
     found = least_sizes(Ref("x", (3, Index("j", M))), shapes.get)
     assert found == {"n": 4}
+
+
+def test_conditions_of_the_spec() -> None:
+    said = (("n", ">=", "m"), ("m", ">", "k"), ("k", ">=", "12"))
+    for sizes in assignments([N, M, K], {}, {}, (), rng(), conditions=said):
+        assert sizes["n"] >= sizes["m"] > sizes["k"] >= 12
+    # m stands between the two, though nothing else has it.
+    for sizes in assignments([N, K], {}, {}, (), rng(), conditions=said[:2]):
+        assert sizes["n"] >= sizes["m"] > sizes["k"]
+    assert [sizes["n"] for sizes in assignments([N], {}, {}, (), rng(), conditions=said[:2])] == [2, 3, 4, 5]
+    assert assignments([N], {}, {}, (), rng(), conditions=(("n", "<", "2"),)) == ()
+    assert all(
+        sizes["n"] != 3 for sizes in assignments([N], {}, {}, (), rng(), conditions=(("n", "!=", "3"),))
+    )

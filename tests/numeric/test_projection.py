@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -74,3 +75,18 @@ def test_the_stated_chance_of_a_miss_is_calibrated():
         )
         spread = math.sqrt(predicted * (1 - predicted / runs))
         assert abs(seen - predicted) <= 3 * spread + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["central", "complex"])
+def test_a_million_inputs_fit_in_bounded_memory(method):
+    x = np.random.default_rng(0).standard_normal(10**6)
+    tracemalloc.start()
+    try:
+        found = project(lambda p: np.tanh(p).sum(axis=1, keepdims=True), x, method=method, max_memory=2**28)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    values, bars = product(found.directions, 1 / np.cosh(x[:, None]) ** 2)
+    assert np.all(np.abs(values - found.differences.values) <= bars + found.differences.bars)
+    assert peak < 600 * 2**20

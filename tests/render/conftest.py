@@ -22,7 +22,7 @@ from tensorgrad_cli.algebra.normal import equal
 from tensorgrad_cli.algebra.rewrite import simplified
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.notation.parse import parse_equation
-from tensorgrad_cli.render import ascii, text
+from tensorgrad_cli.render import ascii, matrix, text
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.source import Issue, Source
 
@@ -82,6 +82,32 @@ def _check(equation: Equation, scope: Scope, naming: Naming) -> None:
             renamed = dict(zip(equation.indices, left.indices, strict=True))
             right = read.right.expression
             assert same(right, substitute(wanted, renamed)), f"{written}\n{right}\n{wanted}"
+
+
+def _check_matrix(equation: Equation, scope: Scope, naming: Naming) -> None:
+    """Matrix notation, where there is any, reads back as the same equation."""
+    if scope.shape(equation.tensor) is None and not equation.tensor.startswith("∂"):
+        scope = scope.with_tensors([Tensor(equation.tensor, equation.shape)])
+    for ascii_only in (False, True):
+        written = matrix.equation(equation, naming, ascii=ascii_only)
+        if written is None:
+            continue
+        try:
+            read = elaborate_equation(parse_equation(Source("printed", written), scope.vocabulary), scope)
+        except Issue as issue:
+            raise AssertionError(f"{written}\n{issue.code}: {issue.message}\n{equation}") from issue
+        assert read.mismatch is None, f"{written}\n{read.mismatch}"
+        left = read.left.expression
+        assert isinstance(left, Ref), written
+        assert left.tensor == _second(equation.tensor, naming), written
+        renamed = dict(zip(equation.indices, left.indices, strict=True))
+        wanted = substitute(_as_second(equation.expression, naming), renamed)
+        assert same(read.right.expression, wanted), f"{written}\n{read.right.expression}\n{wanted}"
+
+
+@pytest.fixture(scope="session")
+def matrix_reads_back() -> Check:
+    return _check_matrix
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def check_latex(text: str) -> None:
         ("hidden_2", r"\mathrm{hidden}_{2}"),
         ("μ", r"\mu"),
         ("ж", r"\text{ж}"),
-        ("_", r"\_"),
+        ("_", r"\mathrm{\_}"),
     ],
 )
 def test_names(name: str, wanted: str) -> None:
@@ -127,7 +127,7 @@ def f(e: Expression, order: int = 0) -> Expression:
         (power(f(V, 1), Const(Fraction(2))), r"{f'\left(\hat{y}_{\alpha}\right)}^{2}"),
         (power(D, Const(Fraction(2))),
          r"\left(\frac{\partial \mathrm{cost}}{\partial {w_{\mathrm{out}}}_{i,\alpha}}\right)^{2}"),
-        (Add((C, negate(add(V, C)))), r"\mathrm{cost} - \hat{y}_{\alpha} - \mathrm{cost}"),
+        (Add((C, negate(add(V, C)))), r"\mathrm{cost} + \left(-\hat{y}_{\alpha} - \mathrm{cost}\right)"),
         (Apply("sqrt", (0,), (C,)), r"\sqrt{\mathrm{cost}}"),
         (Apply("abs", (0,), (C,)), r"\left|\mathrm{cost}\right|"),
         (Apply("C", (1, 1), (C, C)),

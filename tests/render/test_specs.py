@@ -39,6 +39,7 @@ def formulas(ground: Ground) -> Iterator[tuple[Equation, Naming]]:
 def test_formulas_read_back(
     path: Path,
     reads_back: Callable[[Equation, Scope, Naming], None],
+    matrix_reads_back: Callable[[Equation, Scope, Naming], None],
     barred: Callable[[Scope], Scope],
 ) -> None:
     spec, issues = read_path(path)
@@ -50,3 +51,4 @@ def test_formulas_read_back(
         # A derivative by a cotangent, in the chain of a Hessian, has no spelling in the language.
         if "∂∂" not in repr(equation):
             reads_back(equation, scope, naming)
+            matrix_reads_back(equation, scope, naming)

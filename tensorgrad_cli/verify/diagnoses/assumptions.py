@@ -28,8 +28,8 @@ Supposed = Callable[[dict[str, Array]], dict[str, Array]]
 
 def unstated_property(draft: Draft) -> Iterator[Candidate]:
     """One tensor (or all square ones) with a property, under which the claim is true."""
-    reading = draft.reading
-    if reading is None:
+    truth, claim = draft.truth, draft.claimed
+    if truth is None or claim is None or close(truth, claim):
         return
     names = _tensors(draft)
     for words, change in _suppositions(draft, names):
@@ -113,8 +113,7 @@ def _symmetric(a: Array) -> Array:
 
 
 def _sums_to_one(a: Array) -> Array:
-    size = np.abs(a) + 1 / 16
-    return np.asarray(size / size.sum(axis=-1, keepdims=True))
+    return np.asarray(a + (1 - a.sum(axis=-1, keepdims=True)) / a.shape[-1])
 
 
 def _unit(a: Array) -> Array:

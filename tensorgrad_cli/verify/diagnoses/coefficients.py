@@ -6,7 +6,7 @@ would make the claim right: there is one, the same for all entries, or there is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -20,10 +20,11 @@ from tensorgrad_cli.notation.tree import (
     Name,
     Number,
     Parenthesis,
+    Summed,
     Tree,
     WrittenSum,
 )
-from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Candidate, Draft, close
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     Term,
@@ -59,8 +60,12 @@ def needed_coefficients(draft: Draft) -> list[tuple[Term, float]]:
 
 def _needed(draft: Draft) -> Iterator[tuple[Term, float]]:
     truth, claim = draft.truth, draft.claimed
-    if truth is None or claim is None:
+    if truth is None or claim is None or close(truth, claim):
         return
+    if isinstance(draft.side, Summed):
+        whole = _ratio(truth, claim, max(_size(truth), _size(claim)))
+        if whole is not None:
+            yield Term(draft.side, False, None, True, True, True), whole
     for term in terms(draft.side):
         if not term.linear:
             continue
@@ -77,6 +82,8 @@ def _needed(draft: Draft) -> Iterator[tuple[Term, float]]:
 
 
 def _is_whole(draft: Draft, term: Term) -> bool:
+    if term.operand is draft.side:
+        return True
     inside = draft.side
     while not isinstance(inside, Parenthesis) and inside.span != term.operand.span:
         step = getattr(inside, "operand", None)
@@ -136,6 +143,8 @@ def _whole(draft: Draft, term: Term) -> bool:
 
 def turned(term: Term, draft: Draft) -> list[Edit]:
     """The edits that turn the sign of a term round."""
+    if isinstance(term.operand, Summed):
+        return [Edit.at(term.operand.span, f"-({term.operand.span.text})")]
     if term.sign_at is None:
         return [_inserted(term, "-")]
     new = "" if term.first and term.negative else " + " if term.negative else " - "
@@ -174,7 +183,7 @@ def dropped(term: Term, draft: Draft) -> list[Edit]:
 def mean_or_sum(draft: Draft) -> Iterator[Candidate]:
     """A mean where a sum should be, or the other way round."""
     for term, ratio in needed_coefficients(draft):
-        for c in coefficients(draft, ratio):
+        for c in coefficients(draft, term, ratio):
             if c.dimension is not None and c.number == 1 and abs(c.exponent) == 1:
                 what = _averaged(c)
                 for text in _exchanged(draft, term):
@@ -231,7 +240,7 @@ def constant_factor(draft: Draft) -> Iterator[Candidate]:
         if ratio == 0.0 or abs(ratio + 1) < NEAR:
             continue
         where = "" if _whole(draft, term) else f" at {term.operand.span.text}"
-        for c in coefficients(draft, ratio):
+        for c in coefficients(draft, term, ratio):
             what = f"the factor {written(c)} is missing{where}"
             for edits in scaled(draft, term, c):
                 yield Candidate("factor", what, draft.replaced(edits))
@@ -250,21 +259,81 @@ def _constant_in_general(draft: Draft) -> Iterator[Candidate]:
             yield Candidate("factor", f"the sides differ by a constant factor, here {shown}", None)
 
 
-def coefficients(draft: Draft, ratio: float) -> Iterator[Coefficient]:
-    """What a number may stand for: a small fraction, times a dimension or its root."""
-    sizes = draft.point(0).sizes
-    for name, size in _sizes(draft, sizes):
+def coefficients(draft: Draft, term: Term, ratio: float) -> Iterator[Coefficient]:
+    """What a number may stand for at two points: a small fraction, times a dimension or its root."""
+    again = _again(draft, term)
+    names = _dimensions(draft)
+    found = [c for c in _possible(names, draft.point(0).sizes, ratio) if _stays(c, draft, names, again)]
+    yield from sorted(found, key=_oddness)
+
+
+def _possible(
+    names: Mapping[str, Dimension], sizes: Mapping[str, int], ratio: float
+) -> Iterator[Coefficient]:
+    for name, dimension in names.items():
         for exponent in _EXPONENTS:
-            rest = _fraction(ratio / size ** float(exponent), 12)
-            if rest is not None:
+            rest = _fraction(ratio / dimension.size(sizes) ** float(exponent), 12)
+            if rest is not None and (dimension.fixed is None or (abs(rest) == 1 and abs(exponent) == 1)):
                 yield Coefficient(rest, name, exponent)
     whole = _fraction(ratio, LARGEST)
     if whole is not None:
         yield Coefficient(whole)
+        return
+    fine = _fraction(ratio, 10**6)
+    if fine is not None and 0.5 < abs(ratio) < 2:
+        yield Coefficient(fine)
+
+
+def _stays(c: Coefficient, draft: Draft, names: Mapping[str, Dimension], again: float | None) -> bool:
+    if again is None:
+        return True
+    value = float(c.number)
+    if c.dimension is not None:
+        value *= names[c.dimension].size(draft.point(1).sizes) ** float(c.exponent)
+    return abs(value - again) <= NEAR * abs(again)
+
+
+def _again(draft: Draft, term: Term) -> float | None:
+    """The coefficient that a term needs at a second point; None where there is none."""
+    if len(draft.bench.points) < 2:
+        return None
+    if term.operand is draft.side or _whole(draft, term):
+        pair, without = draft.values(draft.text, 1), 0.0
     else:
-        tiny = _fraction(ratio, 10**6)
-        if tiny is not None and 0.5 < abs(ratio) < 2:
-            yield Coefficient(tiny)
+        pair = draft.values(draft.text, 1)
+        rest = draft.values(draft.replaced([_inserted(term, "0 * ")]), 1)
+        without = rest[1] if rest is not None else 0.0
+    if pair is None:
+        return None
+    truth, claim = pair
+    return _ratio(truth - without, claim - without, max(_size(truth), _size(claim)))
+
+
+def _oddness(c: Coefficient) -> tuple[int, int]:
+    """A dimension alone first, then its root, then a number, then a number and a dimension."""
+    height = abs(c.number.numerator) + c.number.denominator
+    if c.dimension is None:
+        return (2, height)
+    if abs(c.number) == 1:
+        return (0 if abs(c.exponent) == 1 else 1, height)
+    return (3, height)
+
+
+def _dimensions(draft: Draft) -> dict[str, Dimension]:
+    """The dimensions in play, by name: declared ones and whole numbers."""
+    found: dict[str, Dimension] = {}
+    reading = draft.reading
+    assert reading is not None
+    for expression in (reading.left.expression, reading.right.expression):
+        for part in subexpressions(expression):
+            for index in getattr(part, "indices", ()):
+                if isinstance(index, Index) and not index.dimension.terms:
+                    found.setdefault(index.dimension.name, index.dimension)
+    for tensor in draft.scope.tensors.values():
+        for dimension in tensor.shape:
+            if not dimension.terms:
+                found.setdefault(dimension.name, dimension)
+    return found
 
 
 def _fraction(value: float, largest: int) -> Fraction | None:
@@ -274,26 +343,6 @@ def _fraction(value: float, largest: int) -> Fraction | None:
     if near == 0 or abs(float(near) - value) > NEAR * abs(value) * 1e-2:
         return None
     return near
-
-
-def _sizes(draft: Draft, sizes: object) -> list[tuple[str, int]]:
-    """The dimensions in play, declared ones and whole numbers, with their sizes at the first point."""
-    found: dict[str, int] = {}
-    point = draft.point(0)
-    dimensions: list[Dimension] = []
-    reading = draft.reading
-    assert reading is not None
-    for expression in (reading.left.expression, reading.right.expression):
-        for part in subexpressions(expression):
-            indices = getattr(part, "indices", ())
-            dimensions += [i.dimension for i in indices if isinstance(i, Index)]
-    for tensor in draft.scope.tensors.values():
-        dimensions += tensor.shape
-    for dimension in dimensions:
-        if not dimension.terms:
-            found.setdefault(dimension.name, dimension.size(point.sizes))
-    del sizes
-    return list(found.items())
 
 
 def written(c: Coefficient) -> str:
@@ -365,6 +414,8 @@ def _multiplied(term: Term, c: Coefficient) -> list[Edit]:
             end += 1
         edits.append(Edit(tree.span.start, end, front))
         edits.append(Edit(operand.span.end, operand.span.end, behind))
+    elif isinstance(operand, Summed):
+        edits.append(Edit.at(operand.span, f"{front}({operand.span.text}){behind}"))
     else:
         edits.append(Edit(operand.span.start, operand.span.start, front))
         edits.append(Edit(operand.span.end, operand.span.end, behind))

@@ -39,7 +39,7 @@ from tensorgrad_cli.numeric.evaluate import evaluate
 from tensorgrad_cli.numeric.sample import draw
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.claims import Judged, Reading, judge
-from tensorgrad_cli.verify.diagnoses.splice import Edit, put
+from tensorgrad_cli.verify.diagnoses.splice import Edit, put, walk
 from tensorgrad_cli.verify.points import Point
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -84,6 +84,15 @@ class Draft:
         self._fits: dict[str, bool] = {}
         self.notes: dict[str, object] = {}
         self.trials = 0
+        if judged.reading is None:
+            self._ask_for_derivatives()
+
+    def _ask_for_derivatives(self) -> None:
+        """What was ill-formed has asked for nothing yet: its derivatives are made known one by one."""
+        for side in (self.tree.left, self.tree.right):
+            for node in walk(side):
+                if isinstance(node, DerivativeTree):
+                    self._read_anew(f"{node.span.text} = {node.span.text}", True)
 
     # --- the claim itself
 

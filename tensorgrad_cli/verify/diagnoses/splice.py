@@ -32,6 +32,7 @@ __all__ = [
     "Term",
     "as_factor",
     "as_power_base",
+    "doubled",
     "factors",
     "is_number_like",
     "positions",
@@ -202,6 +203,16 @@ def positions(tree: Tree) -> Iterator[tuple[Indexed, int, Tree]]:
         return
     for part in children(tree):
         yield from positions(part)
+
+
+def doubled(tree: Tree) -> list[Edit]:
+    """The edits that take out parentheses around nothing but parentheses, and around a whole side."""
+    edits: list[Edit] = []
+    for node in walk(tree):
+        if isinstance(node, Parenthesis) and (isinstance(node.body, Parenthesis) or node is tree):
+            start, end = node.span.start, node.span.end
+            edits += [Edit(start, start + 1, ""), Edit(end - 1, end, "")]
+    return edits
 
 
 def is_number_like(tree: Tree) -> bool:

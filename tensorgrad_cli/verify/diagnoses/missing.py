@@ -1,0 +1,353 @@
+"""Terms and factors that the truth has and the claim lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, pairwise, product
+
+import numpy as np
+
+from tensorgrad_cli.algebra.expression import (
+    Apply,
+    Const,
+    Delta,
+    Expression,
+    Index,
+    Ref,
+    add,
+    position_indices,
+    subexpressions,
+)
+from tensorgrad_cli.algebra.rewrite import simplified
+from tensorgrad_cli.notation.tree import Call, Derivative, Indexed, Name, Tree, WrittenSum
+from tensorgrad_cli.render import matrix
+from tensorgrad_cli.render.text import GLYPHS
+from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, close
+from tensorgrad_cli.verify.diagnoses.splice import (
+    Edit,
+    as_factor,
+    factors,
+    removed,
+    terms,
+    walk,
+)
+from tensorgrad_cli.verify.diagnoses.truth import (
+    factors_of_truth,
+    forms,
+    naming,
+    printed,
+    printed_in,
+    terms_of,
+)
+
+__all__ = [
+    "factor_to_divide",
+    "factor_too_many",
+    "missing_delta",
+    "missing_factor",
+    "missing_term",
+    "partial",
+]
+
+ASSIGNMENTS = 6
+PLACES = 10
+ATOMS = 16
+
+
+def missing_term(draft: Draft) -> Iterator[Candidate]:
+    """The truth is the claim and one more of its own terms (or two of them)."""
+    truth, claim, reading = draft.truth, draft.claimed, draft.reading
+    if truth is None or claim is None or reading is None or not np.any(claim):
+        return
+    lacking = truth - claim
+    for form in forms(draft):
+        parts = terms_of(form)
+        if len(parts) < 2:
+            continue
+        point = draft.point(0)
+        values = [draft.evaluated(part, reading.free, point) for part in parts]
+        for count in (1, 2):
+            for chosen in combinations(range(len(parts)), count):
+                if count == len(parts):
+                    continue
+                arrays = [values[k] for k in chosen]
+                if any(a is None for a in arrays):
+                    continue
+                if close(np.sum([a for a in arrays if a is not None], axis=0), lacking):
+                    yield from _with_terms(draft, [parts[k] for k in chosen])
+
+
+def _with_terms(draft: Draft, parts: list[Expression]) -> Iterator[Candidate]:
+    reading = draft.reading
+    assert reading is not None
+    written = printed(draft, simplified(add(*parts)), reading.free)
+    if written is None:
+        what = "a term is missing" if len(parts) == 1 else "terms are missing"
+        yield Candidate("missing-term", what, None)
+        return
+    what = f"the term {written} is missing" if len(parts) == 1 else f"the terms {written} are missing"
+    joined = f" - {written[1:]}" if written.startswith("-") else f" + {written}"
+    end = draft.side.span.end
+    yield Candidate("missing-term", what, draft.replaced([Edit(end, end, joined)]))
+    yield Candidate("missing-term", what, None)
+
+
+def partial(draft: Draft) -> Iterator[Candidate]:
+    """The claim is the derivative of the step's own equation, other steps held."""
+    for node in walk(draft.other):
+        if isinstance(node, Derivative) and not node.own and len(node.denominators) == 1:
+            above, below = node.numerator.span.text, node.denominators[0].span.text
+            text = draft.replaced([Edit.at(node.span, f"∂⁺{above}/∂{below}")])
+            if draft.read(text, new=True) is not None:
+                yield Candidate(
+                    "partial-derivative",
+                    f"it holds with ∂⁺ for ∂: the paths through the steps between {above} and {below} are missing",
+                    text,
+                )
+
+
+# --- factors too many ---------------------------------------------------------------------------------
+
+
+def factor_too_many(draft: Draft) -> Iterator[Candidate]:
+    """One or two factors that should not be there, or a step that has one more than it should."""
+    every = list(factors(draft.side))
+    for factor in every:
+        what = f"the factor {factor.tree.span.text} is one too many"
+        yield Candidate("extra-factor", what, draft.replaced([removed(factor)]))
+    for a, b in pairwise(every):
+        if a.product is b.product and a.count > 2 and a.before != "/" and b.before != "/":
+            if a.index == 0:
+                edits = [Edit(a.tree.span.start, every[every.index(b) + 1].tree.span.start, "")]
+            else:
+                edits = [Edit(removed(a).start, b.tree.span.end, "")]
+            what = f"the factors {a.tree.span.text} and {b.tree.span.text} are too many"
+            yield Candidate("extra-factor", what, draft.replaced(edits))
+    for factor in every:
+        if factor.count > 1 and factor.before != "/":
+            yield Candidate(
+                "extra-factor",
+                f"the factor {factor.tree.span.text} is one too many",
+                draft.replaced([Edit.at(factor.tree.span, "1")]),
+            )
+    yield from _lighter_steps(draft)
+
+
+def _lighter_steps(draft: Draft) -> Iterator[Candidate]:
+    """`g[i,j]` is `γ[j] G[i,j]`: perhaps one of these was meant."""
+    equations = {e.tensor: e for e in draft.bench.calculus.steps}
+    for node in walk(draft.side):
+        name, places = _entry(node)
+        equation = equations.get(name or "")
+        if equation is None or name is None:
+            continue
+        parts = getattr(equation.expression, "factors", ())
+        for part in parts:
+            if not isinstance(part, Ref) or part.tensor[0] in "∂‹#":
+                continue
+            spelled = draft.scope.spelling(part.tensor)
+            if places is not None:
+                where = dict(zip(equation.indices, places, strict=False))
+                if not all(i in where for i in part.indices):
+                    continue
+                inside = ",".join(where[i] for i in part.indices if isinstance(i, Index))
+                spelled += f"[{inside}]" if part.indices else ""
+            what = f"{node.span.text} has a factor too many: write {spelled}"
+            yield Candidate("extra-factor", what, draft.replaced([Edit.at(node.span, spelled)]))
+
+
+def _entry(node: Tree) -> tuple[str | None, tuple[str, ...] | None]:
+    match node:
+        case Indexed(Name(text), positions):
+            return text, tuple(p.span.text for p in positions)
+        case Name(text):
+            return text, None
+        case _:
+            return None, None
+
+
+def factor_to_divide(draft: Draft) -> Iterator[Candidate]:
+    """The claim is the truth times something that stands in it."""
+    truth, claim, reading = draft.truth, draft.claimed, draft.reading
+    if truth is None or claim is None or reading is None or draft.matrix:
+        return
+    for node in walk(draft.side):
+        if not isinstance(node, Indexed | Call | Name):
+            continue
+        pair = draft.values(draft.with_side(f"{as_factor(draft.side)} / {node.span.text}"))
+        if pair is not None and close(*pair):
+            text = draft.with_side(f"{as_factor(draft.side)} / {node.span.text}")
+            yield Candidate("extra-factor", f"the factor {node.span.text} is one too many", text)
+
+
+# --- factors missing ----------------------------------------------------------------------------------
+
+
+def missing_delta(draft: Draft) -> Iterator[Candidate]:
+    """The claim is right where two indices are the same, and the truth is zero elsewhere."""
+    truth, claim, reading = draft.truth, draft.claimed, draft.reading
+    if truth is None or claim is None or reading is None:
+        return
+    from tensorgrad_cli.verify.diagnoses.whole import on_diagonal
+
+    for a, b in combinations(range(truth.ndim), 2):
+        i, j = reading.free[a], reading.free[b]
+        if i.dimension == j.dimension and close(truth, claim * on_diagonal(truth.shape, a, b)):
+            delta = f"delta[{i.name},{j.name}]"
+            inserted = f"{delta} {as_factor(draft.side)}"
+            yield Candidate("missing-factor", f"the factor {delta} is missing", draft.with_side(inserted))
+
+
+def missing_factor(draft: Draft) -> Iterator[Candidate]:
+    """One factor of the truth put into a product of the claim."""
+    atoms = factors_of_truth(draft)[:ATOMS]
+    if draft.matrix:
+        yield from _matrix_factors(draft, atoms)
+    else:
+        yield from _indexed_factors(draft, atoms)
+
+
+def _places(draft: Draft) -> list[Tree]:
+    """What a factor may be put in front of: terms, and what stands in sums and means."""
+    found: dict[tuple[int, int], Tree] = {}
+    for term in terms(draft.side):
+        found.setdefault((term.operand.span.start, term.operand.span.end), term.operand)
+    for node in walk(draft.side):
+        match node:
+            case WrittenSum(_, _, body):
+                found.setdefault((body.span.start, body.span.end), body)
+            case Call(_, (argument,), _, _, _, indices) if indices is not None:
+                found.setdefault((argument.span.start, argument.span.end), argument)
+            case _:
+                pass
+    return list(found.values())[:PLACES]
+
+
+def _indexed_factors(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Candidate]:
+    names = index_dimensions(draft)
+    for atom in (*atoms, *_deltas(draft)):
+        for place in _places(draft):
+            for written in _assigned(draft, atom, names):
+                front = f"{written} " if not _starts_with_number(place) else f"{written} * "
+                body = place.span.text
+                if type(place).__name__ in ("Summed", "Signed"):
+                    body = f"({body})"
+                what = f"the factor {written} is missing"
+                yield Candidate(
+                    "missing-factor", what, draft.replaced([Edit.at(place.span, f"{front}{body}")])
+                )
+
+
+def _starts_with_number(tree: Tree) -> bool:
+    return tree.span.text[:1].isdigit()
+
+
+def _deltas(draft: Draft) -> list[Expression]:
+    reading = draft.reading
+    free = reading.free if reading is not None else ()
+    return [Delta(a, b) for a, b in combinations(free, 2) if a.dimension == b.dimension]
+
+
+def index_dimensions(draft: Draft) -> dict[str, set[str]]:
+    """The dimensions over which the indices of the claim run, by name."""
+    reading = draft.judged.reading
+    found: dict[str, set[str]] = {}
+    if reading is None:
+        return found
+    for side in (reading.left, reading.right):
+        for part in subexpressions(side.expression):
+            for index in (*part.free, *getattr(part, "bound", ())):
+                found.setdefault(index.name, set()).add(index.dimension.name)
+    for index in reading.free:
+        found.setdefault(index.name, set()).add(index.dimension.name)
+    return found
+
+
+def _assigned(draft: Draft, atom: Expression, names: dict[str, set[str]]) -> Iterator[str]:
+    """A factor with its indices called by those of the claim, in every way that their dimensions allow."""
+    if isinstance(atom, Delta):
+        if draft.reading is not None and atom.free <= frozenset(draft.reading.free):
+            yield printed_in(draft, atom, {})
+        return
+    indices = sorted(atom.free)
+    choices = [
+        [n for n, dimensions in names.items() if index.dimension.name in dimensions] for index in indices
+    ]
+    for k, chosen in enumerate(product(*choices)):
+        if k >= ASSIGNMENTS:
+            return
+        written = printed_in(draft, atom, dict(zip(indices, chosen, strict=True)))
+        yield as_one(atom, written)
+
+
+def as_one(e: Expression, written: str) -> str:
+    """Printed text as one factor."""
+    match e:
+        case Ref() | Delta():
+            return written
+        case Apply("pow", (0, 0), (_, Const(value))) if value < 0:
+            return f"({written})"
+        case Apply(function) if function.isidentifier() and function != "pow":
+            return written
+        case Apply("pow"):
+            return written
+        case _:
+            return f"({written})"
+
+
+def _matrix_factors(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Candidate]:
+    names = naming(draft)
+    places = _matrix_places(draft)
+    for atom in atoms:
+        axes = tuple(sorted(atom.free))
+        if len(axes) > 2 or any(position_indices((i,)) == frozenset() for i in axes):
+            continue
+        order = _axes_of(atom, axes)
+        written = matrix.matrix_of(atom, order, names, GLYPHS)
+        if written is None:
+            continue
+        written = written if _is_atomic(written) else f"({written})"
+        what = f"the factor {written} is missing"
+        for place in places:
+            for text in _joined(written, place, len(axes)):
+                yield Candidate("missing-factor", what, draft.replaced([Edit.at(place.span, text)]))
+
+
+def _axes_of(atom: Expression, axes: tuple[Index, ...]) -> tuple[Index, ...]:
+    """The axes in the order in which the atom itself reads them."""
+    order: dict[Index, None] = {}
+    for part in subexpressions(atom):
+        for index in getattr(part, "indices", ()):
+            if index in axes:
+                order.setdefault(index)
+    return tuple(order) if len(order) == len(axes) else axes
+
+
+def _is_atomic(written: str) -> bool:
+    return " " not in written or (written.endswith(")") and written.split("(")[0].isidentifier())
+
+
+def _matrix_places(draft: Draft) -> list[Tree]:
+    found: dict[tuple[int, int], Tree] = {}
+    for term in terms(draft.side):
+        found.setdefault((term.operand.span.start, term.operand.span.end), term.operand)
+    for factor in factors(draft.side):
+        found.setdefault((factor.tree.span.start, factor.tree.span.end), factor.tree)
+    return list(found.values())[: 2 * PLACES]
+
+
+def _joined(written: str, place: Tree, rank: int) -> Iterator[str]:
+    body = as_factor(place)
+    if rank == 0:
+        yield (
+            f"{written} * {place.span.text}" if _starts_with_number(place) else f"{written} {place.span.text}"
+        )
+        return
+    yield f"({body} ⊙ {written})"
+    yield f"({written} {body})"
+    yield f"({body} {written})"
+    if rank == 2:
+        other = f"{written}ᵀ" if written.isidentifier() or written.startswith("(") else f"({written})ᵀ"
+        yield f"({body} ⊙ {other})"
+        yield f"({other} {body})"
+        yield f"({body} {other})"

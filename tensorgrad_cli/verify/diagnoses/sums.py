@@ -1,0 +1,171 @@
+"""Slips in sums: one missing, one too many, one in another place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorgrad_cli.algebra.occurrences import terms_of
+from tensorgrad_cli.notation.tree import (
+    Bars,
+    Call,
+    IndexRange,
+    Name,
+    Parenthesis,
+    Power,
+    Summed,
+    Tree,
+    WrittenSum,
+)
+from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.splice import Edit, as_factor, positions, terms, walk
+
+__all__ = ["sum_elsewhere", "sum_missing", "sum_reaches", "sum_too_many"]
+
+
+def sum_too_many(draft: Draft) -> Iterator[Candidate]:
+    """A sum that should not be there."""
+    for node in walk(draft.side):
+        match node:
+            case WrittenSum("sum", indices, body):
+                what = f"the sum over {_names(indices)} is one too many"
+                yield Candidate("sum", what, draft.replaced([Edit.at(node.span, as_factor(body))]))
+            case Call(function, (argument,)) if function.text in ("sum", "mean"):
+                what = f"the {function.text} in {node.span.text} is one too many"
+                yield Candidate("sum", what, draft.replaced([Edit.at(node.span, as_factor(argument))]))
+            case _:
+                pass
+
+
+def _names(indices: tuple[IndexRange, ...]) -> str:
+    return " and ".join(i.name.text for i in indices)
+
+
+def sum_missing(draft: Draft) -> Iterator[Candidate]:
+    """A sum over one index (or one axis, or everything) that should be there."""
+    if "[" in draft.side.span.text:
+        yield from _indexed_sums(draft)
+    else:
+        yield from _matrix_sums(draft)
+
+
+def _indexed_sums(draft: Draft) -> Iterator[Candidate]:
+    left = {p.text for _, _, p in positions(draft.other) if isinstance(p, Name)}
+    standing: dict[str, None] = {}
+    for _, _, place in positions(draft.side):
+        if isinstance(place, Name):
+            standing.setdefault(place.text)
+    names = [n for n in standing if n not in left]
+    for count in (1, 2):
+        for chosen in _subsets(names, count):
+            head = ",".join(chosen)
+            what = f"the sum over {' and '.join(chosen)} is missing: write sum[{head}]"
+            for term in terms(draft.side):
+                body = term.operand.span.text
+                if isinstance(term.operand, Summed):
+                    body = f"({body})"
+                yield Candidate(
+                    "sum", what, draft.replaced([Edit.at(term.operand.span, f"sum[{head}] {body}")])
+                )
+            whole = f"sum[{head}] ({draft.side.span.text})"
+            yield Candidate("sum", what, draft.with_side(whole))
+
+
+def _subsets(names: list[str], count: int) -> Iterator[tuple[str, ...]]:
+    from itertools import combinations
+
+    yield from combinations(names, count)
+
+
+def _matrix_sums(draft: Draft) -> Iterator[Candidate]:
+    for operand in _summable(draft.side):
+        body = operand.span.text
+        inner = operand.body.span.text if isinstance(operand, Parenthesis) else body
+        for ending, what in (
+            (", axis=0", "over the rows, axis=0,"),
+            (", axis=1", "over the columns, axis=1,"),
+            ("", "over all entries"),
+        ):
+            said = f"the sum {what} is missing"
+            for word in ("sum", "mean"):
+                kind = "sum" if word == "sum" else "mean-or-sum"
+                new = f"{word}({inner}{ending})"
+                yield Candidate(kind, said, draft.replaced([Edit.at(operand.span, new)]))
+
+
+def _summable(tree: Tree) -> list[Tree]:
+    found: dict[tuple[int, int], Tree] = {}
+    found[(tree.span.start, tree.span.end)] = tree
+    for term in terms(tree):
+        found.setdefault((term.operand.span.start, term.operand.span.end), term.operand)
+    for node in walk(tree):
+        if isinstance(node, Parenthesis):
+            found.setdefault((node.span.start, node.span.end), node)
+    return list(found.values())[:8]
+
+
+def sum_elsewhere(draft: Draft) -> Iterator[Candidate]:
+    """A sum outside that belongs inside, or inside that belongs outside, or reaches too far."""
+    for node in walk(draft.side):
+        for new in _moved(node):
+            what = f"the sum is in the wrong place: write {new}"
+            yield Candidate("sum", what, draft.replaced([Edit.at(node.span, new)]))
+
+
+def _moved(node: Tree) -> Iterator[str]:
+    text = node.span.source.text
+    match node:
+        case WrittenSum("sum", _, body):
+            head = text[node.span.start : body.span.start].rstrip()
+            inner = body.body if isinstance(body, Parenthesis) else body
+            match inner:
+                case Power(base, _):
+                    tail = text[base.span.end : inner.span.end]
+                    yield f"({head} {base.span.text}){tail}"
+                case Call(_, (argument,)):
+                    before = text[inner.span.start : argument.span.start]
+                    yield f"{before}{head} {as_factor(argument)})"
+                case Bars(argument):
+                    yield f"|{head} {as_factor(argument)}|"
+                case _:
+                    pass
+        case Power(Parenthesis(WrittenSum("sum", _, body) as inner) as base, _):
+            head = text[inner.span.start : body.span.start].rstrip()
+            tail = text[base.span.end : node.span.end]
+            yield f"({head} {as_factor(body)}{tail})"
+        case Call(_, (WrittenSum("sum", _, body) as inner,), _, _, _, None):
+            head = text[inner.span.start : body.span.start].rstrip()
+            before = text[node.span.start : inner.span.start]
+            yield f"({head} {before}{body.span.text}))"
+        case Bars(WrittenSum("sum", _, body) as inner):
+            head = text[inner.span.start : body.span.start].rstrip()
+            yield f"({head} |{body.span.text}|)"
+        case _:
+            pass
+
+
+def sum_reaches(draft: Draft) -> Iterator[Candidate]:
+    """A written sum that reaches over more terms, or fewer, than it should."""
+    what = "the sum is in the wrong place: it reaches over the wrong terms"
+    for node in walk(draft.side):
+        match node:
+            case WrittenSum("sum", _, Parenthesis(Summed() as body)):
+                head = node.span.source.text[node.span.start : node.body.span.start].rstrip()
+                for kept in terms_of(body):
+                    edits = [
+                        Edit(node.span.start, node.body.span.start, ""),
+                        Edit(kept.span.start, kept.span.start, f"({head} "),
+                        Edit(kept.span.end, kept.span.end, ")"),
+                    ]
+                    yield Candidate("sum", what, draft.replaced(edits))
+            case Summed():
+                for k, part in enumerate(terms_of(node)[:-1]):
+                    if isinstance(part, WrittenSum) and part.kind == "sum":
+                        rest = terms_of(node)[k + 1 :]
+                        for last in rest:
+                            edits = [
+                                Edit(part.body.span.start, part.body.span.start, "("),
+                                Edit(last.span.end, last.span.end, ")"),
+                            ]
+                            yield Candidate("sum", what, draft.replaced(edits))
+            case _:
+                pass
