@@ -416,8 +416,8 @@ def nested(left: str, right: str, core: str, depth: int) -> str:
 DEEP: dict[str, tuple[str, str]] = {
     "parentheses": (nested("(", ")", "x[i]", 199), "x[i]"),
     "functions": (nested("tanh(", ")", "x[i]", 199), ""),
-    "sums": (nested("sum[j] (w[j] + ", ")", "x[i]", 199), ""),
-    "fractions": (nested("w[i]/(1 + ", ")", "x[i]", 120), ""),
+    "sums": (nested("sum[j] (w[j] + ", ")", "x[i]", 40), ""),
+    "fractions": (nested("w[i]/(1 + ", ")", "x[i]", 80), ""),
 }
 
 

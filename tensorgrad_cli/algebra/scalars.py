@@ -1,6 +1,7 @@
-"""Rewrites of scalar functions, powers and products: small functions expression → expression | None.
+"""Rewrites of scalar functions and powers: small functions expression → expression | None.
 
-Each holds wherever the expression itself has a real value; none makes the domain larger or smaller.
+Each holds wherever the expression itself has a real value. None changes where that is, but for exp(log u) = u,
+for the poles of what cancels (u / u = 1), and for what is multiplied by zero.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.expression import (
     Dimension,
@@ -20,7 +21,7 @@ from tensorgrad_cli.exact.batches import Batches, orthonormal_shapes
 from tensorgrad_cli.exact.contract import ordered
 from tensorgrad_cli.exact.definitions import Definitions
 from tensorgrad_cli.exact.domain import conditions
-from tensorgrad_cli.exact.measure import Measure, Measures, plus
+from tensorgrad_cli.exact.measure import Measure, Measures, pattern_bits, plus
 from tensorgrad_cli.exact.signs import Signs
 from tensorgrad_cli.exact.sizes import Condition, dimensions_of, least_sizes
 
@@ -93,11 +94,15 @@ class Claims:
             plus(measures.of(left), measures.of(right))
             for measures in (self._measures, self._opaque_measures)
         )
+        sizes = self._sizes(needs, equations, free)
+        if measure.discrete and not measure.signs:
+            # All random bits are the inputs': no more of them count than there are patterns of these.
+            measure = replace(measure, bits=min(measure.bits, self._pattern_bits(needs, sizes)))
         return Claim(
             left,
             right,
             ordered(left.free | right.free | frozenset(free)),
-            self._sizes(needs, equations, free),
+            sizes,
             measure,
             opaque,
             tuple(dict.fromkeys(condition for need in needs for condition in need.domain)),
@@ -123,6 +128,11 @@ class Claims:
             if tensor.indexes is not None:
                 dimensions.add(tensor.indexes)
         return self.batches.sizes(frozenset(dimensions), minimum, orthonormal_shapes(tensors))
+
+    def _pattern_bits(self, needs: list[_Need], sizes: tuple[dict[str, int], ...]) -> float:
+        names = frozenset[str]().union(*(need.references for need in needs)) & self._tensors.keys()
+        totals = (sum(pattern_bits(self._tensors[name], given) for name in names) for given in sizes)
+        return max(totals, default=0.0)
 
     def _need(self, side: Expression) -> _Need:
         found = self._needs.get(side)

@@ -34,7 +34,7 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.tensors import Tensor
 
-__all__ = ["Measure", "Measures"]
+__all__ = ["Measure", "Measures", "pattern_bits"]
 
 _LARGEST_SIZE = 6
 _CHOICE_BITS = math.log2(_LARGEST_SIZE)
@@ -299,6 +299,21 @@ def _of_input(tensor: Tensor, *, relaxed: bool) -> Measure:
     if tensor.values in ("uniform", "probabilities"):
         return Measure(top=4, bottom=4)
     return Measure(top=2 if tensor.values == "positive" or tensor.structure == "spd" else 1)
+
+
+def pattern_bits(tensor: Tensor, sizes: Mapping[str, int]) -> float:
+    """The number of bits that choose all values of a tensor of finitely many ones; 0 for any other."""
+    lengths = [dimension.size(sizes) for dimension in tensor.shape]
+    match tensor.values:
+        case "binary" | "signs":
+            return float(math.prod(lengths))
+        case "onehot":
+            return math.prod(lengths[:-1]) * math.log2(lengths[-1])
+        case "integers":
+            values = 8 if tensor.indexes is None else tensor.indexes.size(sizes)
+            return math.prod(lengths) * math.log2(values)
+        case _:
+            return 0.0
 
 
 def _gathers(position: Position) -> Iterator[Gather]:

@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["POINTS", "Noise", "deviations", "grid", "noise_of"]
+__all__ = ["POINTS", "Noise", "deviations", "grid", "noise_of", "points_of"]
 
 EPS = 2.0**-52
 POINTS = 9
@@ -26,7 +26,7 @@ SPACINGS = (-36, -28, -20, -12)
 FEW = (-36, -28, -20)
 ORDERS = (4, 5, 6)
 CONSISTENT = 4.0
-TOGETHER = 2**25
+TOGETHER = 2**23
 LEAP = 64.0
 ROUGH = 16.0
 # A result correctly rounded to nearest is off by a uniform error of half a last place: deviation eps/√12.
@@ -39,18 +39,26 @@ def grid(
     exponent: int,
     rng: np.random.Generator,
     move: NDArray[Any] | None = None,
-) -> NDArray[Any]:
-    """`POINTS` exactly equidistant points [POINTS, n] near x, each moving by about scale · 2^exponent a
-    point."""
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`POINTS` exactly equidistant points near x: base [n] and spacing [n], each point moving by about
+    scale · 2^exponent. See `points_of`."""
     last_place = np.spacing(np.abs(x) + np.ldexp(scale, exponent + 4))
     base = np.rint(x / last_place) * last_place
     if move is None:
-        move = rng.choice((-1.0, 1.0), x.shape) * rng.uniform(0.5, 1.0, x.shape)
+        move = rng.uniform(-0.5, 0.5, x.shape)
+        move += np.copysign(0.5, move)
     count = np.rint(move * np.ldexp(scale, exponent) / last_place)
     # Odd multiples move the last place; odd ones only would leave the last place of a sum of two where it is.
     odd = rng.random(x.shape) < 0.5 if x.size > 1 else np.ones(x.shape, np.bool_)
-    spacing = np.where(odd & (count != 0.0), 2.0 * np.floor(count / 2.0) + 1.0, count) * last_place
-    points: NDArray[Any] = base + np.arange(1, POINTS + 1)[:, None] * spacing
+    odd &= count != 0.0
+    spacing = np.where(odd, 2.0 * np.floor(count * 0.5) + 1.0, count) * last_place
+    return base, spacing
+
+
+def points_of(base: NDArray[Any], spacing: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
+    """The points of a grid from number `start` (from 0) to before `stop`, [stop - start, n]."""
+    points: NDArray[Any] = np.multiply.outer(np.arange(start + 1.0, stop + 1.0), spacing)
+    points += base
     return points
 
 
@@ -78,16 +86,24 @@ def deviations(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def evaluated(
-    evaluate: Evaluate, grids: Sequence[Callable[[], NDArray[Any]]]
+    evaluate: Evaluate, grids: Sequence[Callable[[], tuple[NDArray[Any], NDArray[Any]]]], size: int
 ) -> list[tuple[NDArray[Any], NDArray[Any] | None]]:
-    """Values and branches on each grid: all grids at once where they are small, one after the other where
-    not."""
-    first = grids[0]()
-    if first.nbytes * len(grids) > TOGETHER:
-        return [evaluate(first), *(evaluate(make()) for make in grids[1:])]
-    values, branches = evaluate(np.concatenate([first, *(make() for make in grids[1:])]))
-    parts = [slice(start, start + POINTS) for start in range(0, len(values), POINTS)]
-    return [(values[part], None if branches is None else branches[part]) for part in parts]
+    """Values and branches on each grid of points of `size` entries: all grids at once where they are small,
+    one point after the other where not."""
+    if 8 * size * POINTS * len(grids) <= TOGETHER:
+        points = np.concatenate([points_of(*make(), 0, POINTS) for make in grids])
+        values, branches = evaluate(points)
+        parts = [slice(start, start + POINTS) for start in range(0, len(values), POINTS)]
+        return [(values[part], None if branches is None else branches[part]) for part in parts]
+    tables = []
+    for make in grids:
+        base, spacing = make()
+        found = [evaluate(points_of(base, spacing, number, number + 1)) for number in range(POINTS)]
+        codes = [branches for _, branches in found if branches is not None]
+        tables.append(
+            (np.concatenate([values for values, _ in found]), np.concatenate(codes) if codes else None)
+        )
+    return tables
 
 
 def noise_of(
@@ -106,7 +122,7 @@ def noise_of(
     on which a branch changes is left out. A correctly rounded result is noisy too, even where it does not
     move.
     """
-    tables = evaluated(evaluate, [partial(grid, x, scale, exponent, rng) for exponent in spacings])
+    tables = evaluated(evaluate, [partial(grid, x, scale, exponent, rng) for exponent in spacings], x.size)
     sigma = np.zeros(centre.shape)
     ended = np.zeros(centre.shape, np.bool_)
     rough = False

@@ -137,7 +137,9 @@ class Probe:
     def moved_block(self, which: NDArray[np.intp], steps: Array, base: Array) -> tuple[Array, Array | None]:
         count = len(which)
         if self.directions is not None:
-            return self.call(base + steps[:, None] * self.directions[which])
+            points = steps[:, None] * self.directions[which]
+            points += base
+            return self.call(points)
         if self.perturb is not None and base is self.x:
             self.evaluations += count
             with np.errstate(all="ignore"):

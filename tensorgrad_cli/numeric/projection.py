@@ -20,7 +20,7 @@ from tensorgrad_cli.numeric.difference import Differences
 from tensorgrad_cli.numeric.noise import EPS
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, scales
 
-__all__ = ["CHANCE", "FULL_UP_TO", "Projection", "chance", "directions", "hidden_size", "product", "project"]
+__all__ = ["CHANCE", "FULL_UP_TO", "Projection", "chance", "directions", "hidden_size", "largest_hidden", "product", "project"]
 
 FULL_UP_TO = 2000
 COUNT = 2
@@ -98,3 +98,17 @@ def hidden_size(bars: Array, probability: float = CHANCE) -> Array:
         if bool(np.all(high <= low * (1.0 + 1e-3))) or bool(np.all(top == 0.0)):
             break
     return high
+
+
+def largest_hidden(bars: Array, probability: float = CHANCE) -> float:
+    """The largest `hidden_size` over all outputs of bars [d, m]; infinite where a bar is.
+
+    Where the chance is small it is that of the product of the bars, so only the output with the largest counts.
+    """
+    if bars.size == 0:
+        return 0.0
+    if not np.isfinite(bars).all():
+        return math.inf
+    top = float(bars.max())
+    worst = int(np.argmax(np.prod(bars / top, axis=0))) if top else 0
+    return float(hidden_size(bars[:, worst : worst + 1], probability)[0])

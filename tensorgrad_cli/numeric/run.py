@@ -112,6 +112,7 @@ def _shape(axes: Sequence[Index], work: Run, batch: int) -> tuple[int, ...]:
 def _laid(array: Array, how: Layout | None) -> Array:
     if how is None:
         return array
+    array = np.asarray(array)  # a number has no axes to lay out
     if how.permutation is not None:
         array = array.transpose(how.permutation)
     return array if how.selection is None else array[how.selection]

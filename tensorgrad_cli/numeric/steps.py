@@ -37,7 +37,8 @@ __all__ = [
     "watched",
 ]
 
-BATCH = Index("batch", Dimension("batch"), -2)
+# No name that a reader may give to a dimension.
+BATCH = Index("‹batch›", Dimension("‹batch›"), -2)
 
 
 class Layout(Struct, frozen=True):

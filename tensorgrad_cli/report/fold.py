@@ -15,6 +15,8 @@ __all__ = ["FORMULAS", "Line", "Piece", "folded"]
 
 Piece = tuple[str, str]
 Line = list[Piece]
+# A word with the blanks before it, its style, and what a fold before it costs: -1 where none may be.
+Word = tuple[str, str, float]
 
 # The styles of pieces that are formulas; "verbatim" is never folded.
 FORMULAS = frozenset({"formula", "title"})
@@ -22,32 +24,56 @@ _SIGNS = frozenset({"+", "-"})
 _OPERATORS = frozenset({"*", "/", "@", "⊙", "∘", "⊗"})
 # How bad a place to fold is: a sum, a product, an equals sign; within brackets is worse than outside.
 _SUM, _PRODUCT, _EQUALS, _INSIDE = 0, 1, 2, 3
+# Between arguments only where nothing else is left.
+_LAST = 100.0
 
 
 def folded(line: Line, width: int | None) -> Iterator[Line]:
     """The line in as many lines as the width needs."""
-    if width is None or cells("".join(text for text, _ in line)) <= width:
+    if width is None or _cells(line) <= width or any(style == "verbatim" for _, style in line):
         yield line
         return
-    if any(style == "verbatim" for _, style in line):
-        yield line
+    start = _start(line)
+    if start is not None and _crowded(line, start, width):
+        yield from folded(_line([(text, style, -1.0) for text, style in line[:start]]), width)
+        yield from folded([(" " * (_indent(line) + 4), ""), *line[start:]], width)
         return
-    words = _words(line)
     hang = _hang(line, width)
-    out: list[tuple[str, str, float]] = []
-    used, indent = 0, 0
-    for word in words:
+    out: list[Word] = []
+    for word in _words(line):
         out.append(word)
-        used += cells(word[0])
-        while used > width and (at := _best(out, indent)) is not None:
+        while sum(cells(text) for text, _, _ in out) > width and (at := _best(out)) is not None:
             yield _line(out[:at])
-            out = [(" " * hang, "", -1.0), (out[at][0].lstrip(" "), out[at][1], -1.0), *out[at + 1 :]]
-            used, indent = sum(cells(text) for text, _, _ in out), hang
-    if any(text.strip() for text, _, _ in out):
-        yield _line(out)
+            text, style, _ = out[at]
+            out = [(" " * hang, "", -1.0), (text.lstrip(" "), style, -1.0), *out[at + 1 :]]
+    yield _line(out)
 
 
-def _line(words: list[tuple[str, str, float]]) -> Line:
+def _cells(line: Line) -> int:
+    return cells("".join(text for text, _ in line).rstrip(" "))
+
+
+def _indent(line: Line) -> int:
+    text = "".join(text for text, _ in line)
+    return len(text) - len(text.lstrip(" "))
+
+
+def _start(line: Line) -> int | None:
+    """Where a formula begins that stands behind a label; None where there is no label."""
+    for k, (_, style) in enumerate(line):
+        if style in FORMULAS:
+            return k if any(text.strip() for text, _ in line[:k]) else None
+    return None
+
+
+def _crowded(line: Line, start: int, width: int) -> bool:
+    """Whether a formula had better begin on a line of its own."""
+    label, formula = _cells(line[:start]) + 2, _cells(line[start:])
+    fits = _indent(line) + 4 + formula <= width
+    return label > width // 2 or (fits and label > _indent(line) + 4)
+
+
+def _line(words: list[Word]) -> Line:
     line: Line = []
     for text, style, _ in words:
         if line and line[-1][1] == style:
@@ -58,39 +84,43 @@ def _line(words: list[tuple[str, str, float]]) -> Line:
     return line
 
 
-def _best(words: list[tuple[str, str, float]], indent: int) -> int | None:
+def _best(words: list[Word]) -> int | None:
     """Where to fold: the last of the best places before the word that does not fit."""
     found: tuple[float, int] | None = None
-    for k, (_, _, cost) in enumerate(words):
-        seen = any(text.strip() for text, _, _ in words[:k])
-        if cost >= 0 and seen and (found is None or cost <= found[0]):
+    seen = False
+    for k, (text, _, cost) in enumerate(words):
+        if cost >= 0 and seen and text.strip() and (found is None or cost <= found[0]):
             found = (cost, k)
+        seen = seen or bool(text.strip())
     return None if found is None else found[1]
 
 
-def _words(line: Line) -> list[tuple[str, str, float]]:
-    """The pieces cut at blanks: each word with the blanks before it, its style, and what a fold before it
-    costs; -1 where none may be."""
-    words: list[tuple[str, str, float]] = []
+def _words(line: Line) -> list[Word]:
+    """The pieces cut at blanks. Between pieces a line is folded only where one ends or begins with a blank, and
+    never before a formula or in its label: they stay together."""
+    words: list[Word] = []
+    blank = False
+    label = _start(line) or 0
     for number, (text, style) in enumerate(line):
         formula = style in FORMULAS
         depth, before = 0, ""
         for k, word in enumerate(_cut(text)):
             bare = word.strip(" ")
             cost = _cost(bare, before, depth) if formula else 0.0
-            if (k == 0 and not word.startswith(" ") and number) or (k == 0 and number == 0):
+            if number < label or (k == 0 and (formula or not (blank or word.startswith(" ")))):
                 cost = -1.0
-            elif k == 0:
-                cost = 0.0
             words.append((word, style, cost))
             depth += sum((c in "([{") - (c in ")]}") for c in bare)
             before = bare or before
+        blank = text.endswith(" ") if text else blank
     return words
 
 
 def _cost(word: str, before: str, depth: int) -> float:
     if before in _SIGNS or before in _OPERATORS or before == "=" or before.startswith(("Σ[", "sum[")):
         return -1.0
+    if before.endswith(","):
+        return _LAST
     rank = _SUM if word in _SIGNS else _EQUALS if word == "=" else _PRODUCT
     return rank + _INSIDE * depth
 
@@ -108,22 +138,23 @@ def _cut(text: str) -> Iterator[str]:
 
 
 def _hang(line: Line, width: int) -> int:
-    """The column under which a line goes on: that of the right-hand side, or of the last piece."""
-    column = 0
-    hang = 0
+    """The column under which a line goes on: that of a formula's right-hand side, of the beginning of the prose
+    behind a label; a little indented where that would leave too little room."""
+    column, hang = 0, _indent(line) + 4
     for text, style in line:
         blank = len(text) - len(text.lstrip(" "))
-        if text.strip():
-            hang = column + blank
-            if style in FORMULAS:
-                left = _left(text)
-                if left is not None:
-                    hang = column + cells(text[: left + 2])
-                    break
+        if style in FORMULAS:
+            left = _left(text)
+            under = column + (cells(text[: left + 2]) if left is not None else blank + 2)
+            near = column + blank + 4 if column else hang
+            return under if under <= width // 2 else near if near <= width // 2 else hang
+        if text.strip() and column and column + blank <= width // 3:
+            under = column + blank
+            return under if under > _indent(line) else _indent(line)
+        if text.strip() and not column:
+            hang = blank if len(line) == 1 else hang
         column += cells(text)
-    if hang > width // 2:
-        hang = len(line[0][0]) - len(line[0][0].lstrip(" ")) + 4
-    return min(hang, width // 2)
+    return hang
 
 
 def _left(text: str) -> int | None:

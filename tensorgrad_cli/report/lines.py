@@ -164,7 +164,7 @@ def _agreement(error: Error | None) -> str:
     if error is None:
         return ""
     agreed = "exactly" if error.max_rel == 0 else f"to {error.max_rel:.1e}"
-    return f"differences agree {agreed}, and would show {error.resolution:.1e}"
+    return f"{agreed}; an error of {error.resolution:.1e} would show"
 
 
 # --- claims, lines of derivations, what was computed elsewhere
@@ -234,17 +234,25 @@ def _explain(check: Result, spec: SpecReport) -> Line:
 
 
 def _why(check: Result, verbosity: int) -> Iterator[Line]:
-    yield from _said(check, briefly=check.passed and verbosity < 1)
+    diagnosis = check.diagnosis
+    if diagnosis is None or diagnosis.message != check.message:
+        yield from _said(check, briefly=check.passed and verbosity < 1)
     if check.follows is not None and not check.id.endswith(".1"):
-        follows = "follows" if check.follows else "does not follow"
-        yield [("      ", ""), (f"it {follows} from the line before", "")]
+        if check.follows:
+            # A line that follows from a wrong one has no slip of its own.
+            yield [("      ", ""), ("it follows from the line before", "")]
+            return
+        yield [("      ", ""), ("it does not follow from the line before", "")]
     if check.counterexample is not None:
         yield from _example(check.counterexample)
-    diagnosis = check.diagnosis
     if diagnosis is None:
         return
-    if diagnosis.kind != "unknown" or diagnosis.message:
-        said = diagnosis.message if diagnosis.message not in check.message else ""
+    said = (
+        diagnosis.message
+        if diagnosis.message == check.message or diagnosis.message not in check.message
+        else ""
+    )
+    if diagnosis.kind != "unknown" or said:
         yield [("      ", ""), (f"{diagnosis.kind}: {said}" if said else diagnosis.kind, "help")]
     if diagnosis.suggestion:
         yield [("      right is  ", "help"), (diagnosis.suggestion, "formula")]

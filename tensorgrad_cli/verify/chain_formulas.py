@@ -26,7 +26,7 @@ from tensorgrad_cli.calculus.chain import jacobian, pullback
 from tensorgrad_cli.verify.formulas import bar
 from tensorgrad_cli.verify.ground import Ground
 
-__all__ = ["ChainCheck", "chain_checks", "displayed", "gradient_chain", "pullback_of"]
+__all__ = ["ChainCheck", "chain_checks", "displayed", "gradient_chain", "pullback_of", "read_by"]
 
 # A total derivative of more nodes than this is given as a chain of cotangents only.
 SHORT = 40

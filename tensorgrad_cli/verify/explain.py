@@ -241,7 +241,9 @@ def _message(result: Result) -> Iterator[str]:
             yield f"  {row}"
     if diagnosis is not None:
         yield from _titled(f"Diagnosis: {diagnosis.kind}")
-        if diagnosis.message and (diagnosis.message == result.message or diagnosis.message not in result.message):
+        if diagnosis.message and (
+            diagnosis.message == result.message or diagnosis.message not in result.message
+        ):
             yield f"  {diagnosis.message}"
         if diagnosis.suggestion:
             yield f"  right is  {diagnosis.suggestion}"

@@ -215,12 +215,13 @@ class Point:
         low = _only(self.environment, arrays)
         return np.asarray(evaluate_chain(self.missing((name,), low), low).arrays[name])
 
-    def dependents(self, numerator: str, by: str) -> Chain:
-        """The equations that change when `by` is varied, up to the numerator; `by` itself is held."""
-        moving = {by}
+    def dependents(self, numerator: str, by: Iterable[str]) -> Chain:
+        """The equations that change when `by` are varied, up to the numerator; `by` themselves are held."""
+        held = frozenset(by)
+        moving = set(held)
         out = []
         for equation in needed(tuple(self.calculus.closure((numerator,))), [numerator]):
-            if equation.tensor != by and moving & references(equation.expression):
+            if equation.tensor not in held and moving & references(equation.expression):
                 moving.add(equation.tensor)
                 out.append(equation)
         return tuple(out)

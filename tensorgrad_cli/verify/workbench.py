@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from tensorgrad_cli.algebra.expression import ZERO, Derivative, Ref
+from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.numeric.evaluate import AbstractFunction, Environment
 from tensorgrad_cli.numeric.sample import draw, draw_sizes, implied_facts
 from tensorgrad_cli.spec.model import Spec
-from tensorgrad_cli.verify.certify import Certificate, certify
+from tensorgrad_cli.verify.certify import Certificate, certify, certify_together
+from tensorgrad_cli.verify.chain_formulas import read_by
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.points import Point
 
@@ -58,6 +60,7 @@ class Workbench(Ground):
         super().__init__(spec)
         self.seed = seed
         self._certificates: dict[str, Certificate] = {}
+        self._tried: set[tuple[str, bool]] = set()
         self._session: tuple[object, Session] | None = None
 
     # --- points
@@ -139,6 +142,8 @@ class Workbench(Ground):
         if derivative is None:
             return None
         if name not in self._certificates:
+            self._certify_together(derivative)
+        if name not in self._certificates:
             best = None
             for point in self.points:
                 best = self.certified(derivative, point)
@@ -150,6 +155,28 @@ class Workbench(Ground):
             assert best is not None
             self._certificates[name] = best
         return self._certificates[name]
+
+    def _certify_together(self, derivative: Derivative) -> None:
+        """Certify, along with a derivative, those of the same step or of the loss that the report has anyway."""
+        key = (derivative.numerator, derivative.own)
+        if key in self._tried or len(derivative.denominators) > 1:
+            return
+        if derivative.own:
+            names = read_by(self, derivative.numerator) if derivative.numerator in self.calculus.equations else ()
+        elif derivative.numerator == self.spec.loss:
+            tensors = self.spec.tensors
+            names = tuple(n for n in self.spec.wrt if n in tensors and self.reached(self.spec.loss, n))
+        else:
+            return
+        if len(names) > 1 and derivative.denominators[0] in names:
+            self._tried.add(key)
+            own = derivative.own
+            group = [
+                Derivative(derivative_name(derivative.numerator, (n,), own), derivative.numerator, (n,), own)
+                for n in names
+            ]
+            found = certify_together(self.calculus, group, self.points[0], self.spec.check, self.seed)
+            self._certificates = {**found, **self._certificates}
 
     def certified(self, derivative: Derivative, point: Point, known_zero: bool = False) -> Certificate:
         """One derivative at one point; `known_zero` where it was proved to be zero."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from collections.abc import Iterator, Mapping
@@ -106,8 +107,7 @@ class Entries:
                 places = tuple(self.place(position, at) for position in positions)
                 if tensor in self.steps:
                     step = self.steps[tensor]
-                    inner = dict(zip(step.indices, places, strict=True))
-                    return self.value(step.expression, inner)
+                    return self.value(step.expression, dict(zip(step.indices, places, strict=True)))
                 return Fraction(places[0]) if tensor == RANGE else self.entry(tensor, places)
             case Delta(left, right):
                 return Fraction(self.place(left, at) == self.place(right, at))
@@ -178,7 +178,7 @@ def values_of(e: Expression, entries: Entries) -> list[Value]:
 def same(left: list[Value], right: list[Value]) -> bool:
     def close(a: Value, b: Value) -> bool:
         if isinstance(a, float) or isinstance(b, float):
-            return abs(a - b) <= 1e-8 * max(1, abs(a), abs(b))
+            return math.isclose(a, b, rel_tol=1e-8, abs_tol=1e-8)
         return a == b
 
     return all(close(a, b) for a, b in zip(left, right, strict=True))
@@ -229,12 +229,14 @@ def draw_expression(draw: st.DrawFn, scope: tuple[Index, ...], depth: int, roots
             left, right = (draw(st.sampled_from([i for i in scope if i.dimension == M])) for _ in "ab")
             return mask(left, draw(st.sampled_from(("<", "<=", "=", "!="))), right)
         case _:
-            exponents = [-2, -1, 2, *([Fraction(1, 2), Fraction(-3, 2)] if roots else [])]
-            return power(inner(scope), Const(Fraction(draw(st.sampled_from(exponents)))))
+            exponents = [Fraction(-2), Fraction(-1), Fraction(2)]
+            exponents += [Fraction(1, 2), Fraction(-3, 2)] if roots else []
+            return power(inner(scope), Const(draw(st.sampled_from(exponents))))
 
 
 def draw_position(draw: st.DrawFn, scope: tuple[Index, ...], dimension: Dimension) -> Position:
-    among: list[Position] = [i for i in scope if i.dimension == dimension] * 3
+    among: list[Position] = []
+    among += [i for i in scope if i.dimension == dimension] * 3
     if dimension == TWO:
         among += [Gather("t", (FREE[0],)), Affine(((1, FREE[0]), (1, FREE[2])), -1)]
     return draw(st.sampled_from([*among, 0]))
@@ -246,7 +248,7 @@ def shuffled(e: Expression, rng: random.Random) -> Expression:
         case Const() | Ref():
             return e
         case Delta(left, right):
-            return Delta(*rng.sample((left, right), 2))
+            return Delta(right, left) if rng.random() < 0.5 else Delta(left, right)
         case Apply(function, order, arguments):
             return Apply(function, order, tuple(shuffled(part, rng) for part in arguments))
         case Op(operation, bound, out, arguments, parameters):
@@ -260,12 +262,12 @@ def shuffled(e: Expression, rng: random.Random) -> Expression:
             if indices[0].serial < 0:
                 return e
             names = {i: fresh(Index(rng.choice("uvw"), i.dimension)) for i in indices}
-            order = rng.sample(list(names.values()), len(names))
-            return Sum(tuple(order), substitute(shuffled(body, rng), names))
+            mixed = rng.sample(list(names.values()), len(names))
+            return Sum(tuple(mixed), substitute(shuffled(body, rng), names))
     raise AssertionError(e)
 
 
-FEW = settings(max_examples=int(os.environ.get("LAWS", "30")), deadline=None)
+FEW = settings(max_examples=int(os.environ.get("LAWS", "20")), deadline=None)
 
 
 def evaluated(e: Expression, seed: int = 0) -> list[list[Value]]:

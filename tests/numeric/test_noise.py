@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tensorgrad_cli.numeric.noise import POINTS, deviations, grid, noise_of
+from tensorgrad_cli.numeric.noise import POINTS, deviations, grid, noise_of, points_of
 
 
 def measured(f, x, seed=0):
@@ -18,7 +18,8 @@ def measured(f, x, seed=0):
 def test_grids_are_exactly_equidistant():
     x = np.array([1.7, -3e-7, 999.9, 1e6])
     for exponent in (-36, -20, -12):
-        points = grid(x, np.exp2(np.floor(np.log2(np.abs(x)))), exponent, np.random.default_rng(1))
+        ends = grid(x, np.exp2(np.floor(np.log2(np.abs(x)))), exponent, np.random.default_rng(1))
+        points = points_of(*ends, 0, POINTS)
         assert points.shape == (POINTS, 4)
         exact = points.astype(np.longdouble)
         assert np.all(np.diff(exact, n=2, axis=0) == 0)

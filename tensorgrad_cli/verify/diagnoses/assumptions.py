@@ -16,7 +16,7 @@ from tensorgrad_cli.verify.decide import Question, numbers
 from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, close
 from tensorgrad_cli.verify.points import Point
 
-__all__ = ["unstated_property"]
+__all__ = ["sums_to_zero", "unstated_property"]
 
 # Points at which a claim must hold under the property before it is said to.
 POINTS = 3
@@ -32,11 +32,23 @@ def unstated_property(draft: Draft) -> Iterator[Candidate]:
     if truth is None or claim is None or close(truth, claim):
         return
     names = _tensors(draft)
-    for words, change in _suppositions(draft, names):
-        if _true_under(draft, change):
-            yield Candidate("missing-assumption", f"holds only if {words}", None)
+    yield from _under(draft, _suppositions(draft, names))
     for words, dimensions in _squares(draft, names):
         if _true_if_square(draft, *dimensions):
+            yield Candidate("missing-assumption", f"holds only if {words}", None)
+
+
+def sums_to_zero(draft: Draft) -> Iterator[Candidate]:
+    """The same for sums that are zero: tried late, since whatever is wrong in a factor of such a sum goes
+    unseen under it."""
+    truth, claim = draft.truth, draft.claimed
+    if truth is not None and claim is not None and not close(truth, claim):
+        yield from _under(draft, _centrings(draft, _tensors(draft)))
+
+
+def _under(draft: Draft, suppositions: Iterator[tuple[str, Supposed]]) -> Iterator[Candidate]:
+    for words, change in suppositions:
+        if _true_under(draft, change):
             yield Candidate("missing-assumption", f"holds only if {words}", None)
 
 
@@ -78,6 +90,10 @@ def _suppositions(draft: Draft, tensors: tuple[Tensor, ...]) -> Iterator[tuple[s
             if _is_square(tensor):
                 continue
             yield f"the rows of {name} are orthonormal", _each((tensor,), _orthonormal_rows)
+
+
+def _centrings(draft: Draft, tensors: tuple[Tensor, ...]) -> Iterator[tuple[str, Supposed]]:
+    spell = draft.scope.spelling
     for tensor in tensors:
         if _is_plain(tensor) and len(tensor.shape) <= 2 and not _is_linear_in(draft, tensor.name):
             name = spell(tensor.name)

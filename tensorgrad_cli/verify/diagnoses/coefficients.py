@@ -35,7 +35,7 @@ from tensorgrad_cli.verify.diagnoses.splice import (
     walk,
 )
 
-__all__ = ["constant_factor", "mean_or_sum", "sign", "term_too_many"]
+__all__ = ["constant_factor", "dropped", "mean_or_sum", "sign", "term_too_many"]
 
 LARGEST = 64
 _EXPONENTS = (Fraction(-1), Fraction(1), Fraction(-1, 2), Fraction(1, 2), Fraction(-2), Fraction(2))
@@ -157,21 +157,21 @@ def term_too_many(draft: Draft) -> Iterator[Candidate]:
     """A term that should not be there."""
     for term, ratio in needed_coefficients(draft):
         if ratio == 0.0:
-            text = draft.replaced(dropped(term, draft))
+            text = draft.replaced(dropped(term))
             if _whole(draft, term):
                 yield Candidate("extra-term", "it is zero", draft.with_side("0"))
             else:
                 yield Candidate("extra-term", f"the term {term.operand.span.text} is one too many", text)
 
 
-def dropped(term: Term, draft: Draft) -> list[Edit]:
+def dropped(term: Term) -> list[Edit]:
     """The edits that take a term out of its sum."""
     if term.alone:
         return [Edit.at(term.operand.span, "0")]
     if not term.first and term.sign_at is not None:
         return [Edit(term.sign_at.start, term.operand.span.end, "")]
     start = term.sign_at.start if term.sign_at is not None else term.operand.span.start
-    rest = draft.text[term.operand.span.end :]
+    rest = term.operand.span.source.text[term.operand.span.end :]
     blank = len(rest) - len(rest.lstrip())
     sign = rest[blank : blank + 1]
     after = rest[blank + 1 :]
@@ -297,10 +297,9 @@ def _again(draft: Draft, term: Term) -> float | None:
     """The coefficient that a term needs at a second point; None where there is none."""
     if len(draft.bench.points) < 2:
         return None
-    if term.operand is draft.side or _whole(draft, term):
-        pair, without = draft.values(draft.text, 1), 0.0
-    else:
-        pair = draft.values(draft.text, 1)
+    pair = draft.values(draft.text, 1)
+    without: Array | float = 0.0
+    if not (term.operand is draft.side or _whole(draft, term)):
         rest = draft.values(draft.replaced([_inserted(term, "0 * ")]), 1)
         without = rest[1] if rest is not None else 0.0
     if pair is None:
@@ -331,7 +330,7 @@ def _dimensions(draft: Draft) -> dict[str, Dimension]:
                     found.setdefault(index.dimension.name, index.dimension)
     for tensor in draft.scope.tensors.values():
         for dimension in tensor.shape:
-            if not dimension.terms:
+            if not dimension.terms and dimension.fixed is None:
                 found.setdefault(dimension.name, dimension)
     return found
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.elaborate import Elaborated, Side, elaborate_equation
+from tensorgrad_cli.algebra.elaborate import Side, elaborate_equation, elaborate_expression
 from tensorgrad_cli.algebra.expression import (
     Chain,
     Derivative,
@@ -31,7 +31,7 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.library import Scope, derivative_name
 from tensorgrad_cli.algebra.matching import alike
 from tensorgrad_cli.calculus.derivative import lowered
-from tensorgrad_cli.notation.parse import parse_equation
+from tensorgrad_cli.notation.parse import parse_equation, parse_expression
 from tensorgrad_cli.notation.tree import Derivative as DerivativeTree
 from tensorgrad_cli.notation.tree import EquationTree, Indexed, Parenthesis, Tree
 from tensorgrad_cli.numeric.environment import Environment
@@ -82,6 +82,8 @@ class Draft:
         self.other: Tree = tree.right if flipped else tree.left
         self._read: dict[str, Reading | None] = {}
         self._fits: dict[str, bool] = {}
+        self._lines: dict[str, Expression | None] = {}
+        self._truths: dict[int, Array | None] = {}
         self.notes: dict[str, object] = {}
         self.trials = 0
         if judged.reading is None:
@@ -124,7 +126,11 @@ class Draft:
     def truth_side(self) -> Side | None:
         """The side that is taken for right."""
         reading = self.judged.reading
-        return None if reading is None else self._sides(reading)[0]
+        if reading is None:
+            # The claim cannot be read, the side that is taken for right perhaps can.
+            alone = self.read(f"{self.other.span.text} = {self.other.span.text}")
+            return None if alone is None else alone.left
+        return self._sides(reading)[0]
 
     @cached_property
     def truth(self) -> Array | None:
@@ -162,7 +168,7 @@ class Draft:
             return None
         if found.mismatch is not None:
             return None
-        names = self._names(found, new)
+        names = self._names(found.definitions, found.derivatives, new)
         if names is None:
             return None
         at = self.judged.reading.at if self.judged.reading is not None else ()
@@ -177,12 +183,14 @@ class Draft:
             at,
         )
 
-    def _names(self, found: Elaborated, new: bool) -> dict[str, str] | None:
+    def _names(
+        self, definitions: Chain, derivatives: Iterable[Derivative], new: bool
+    ) -> dict[str, str] | None:
         """Definitions and derivatives by the names under which the calculus knows them."""
         calculus = self.bench.calculus
         names: dict[str, str] = {}
         fresh: list[Equation] = []
-        for definition in found.definitions:
+        for definition in definitions:
             expression = renamed(definition.expression, names)
             known = self._known(Equation(definition.tensor, definition.indices, expression))
             if known is not None:
@@ -192,7 +200,7 @@ class Draft:
             else:
                 fresh.append(replace(definition, expression=expression))
         wanted: list[Derivative] = []
-        for d in found.derivatives:
+        for d in derivatives:
             numerator = names.get(d.numerator, d.numerator)
             by = tuple(names.get(name, name) for name in d.denominators)
             name = derivative_name(numerator, by, d.own)
@@ -220,11 +228,64 @@ class Draft:
     def values(self, text: str, point: int = 0) -> tuple[Array, Array] | None:
         """Truth and claim of a text at a point, or None where it has none."""
         self.trials += 1
+        side = self._side_of(text)
+        if side is not None:
+            return self._line_values(side, point)
         reading = self.read(text)
         if reading is None:
             return None
         truth, claim = self._value(reading, 0, point), self._value(reading, 1, point)
         return None if truth is None or claim is None else (truth, claim)
+
+    def _side_of(self, text: str) -> str | None:
+        """The wrong side in a text that differs from the claim there alone; None of any other text."""
+        if self.flipped or self.truth_side is None:
+            return None
+        start, rest = self.side.span.start, len(self.text) - self.side.span.end
+        end = len(text) - rest
+        if text[:start] != self.text[:start] or text[end:] != self.text[self.side.span.end :]:
+            return None
+        return text[start:end]
+
+    def _line_values(self, side: str, point: int) -> tuple[Array, Array] | None:
+        """Truth, worked out once, and another side, read like a line of a derivation from the truth."""
+        truth_side = self.truth_side
+        assert truth_side is not None
+        free = truth_side.indices
+        if point not in self._truths:
+            self._truths[point] = self.evaluated(truth_side.expression, free, self.point(point))
+        truth = self._truths[point]
+        other = self._line(side, truth_side)
+        if truth is None or other is None:
+            return None
+        claim = self.evaluated(other, free, self.point(point))
+        return None if claim is None else (truth, claim)
+
+    def _line(self, side: str, truth: Side) -> Expression | None:
+        if side not in self._lines:
+            self._lines[side] = self._line_anew(side, truth)
+        return self._lines[side]
+
+    def _line_anew(self, side: str, truth: Side) -> Expression | None:
+        try:
+            tree = parse_expression(Source("suggestion", side), self.scope.vocabulary)
+            found, derivatives, definitions, _ = elaborate_expression(
+                tree,
+                self.scope,
+                free=None if truth.matrix and not truth.indices else truth.indices,
+                matrix=truth.matrix if truth.indices else None,
+                prefix=f"s{next(_numbers)}.",
+            )
+        except Issue:
+            return None
+        have, want = (tuple(i.dimension for i in s.indices) for s in (found, truth))
+        if have != want or (found.row != truth.row and len(want) == 1 and found.matrix):
+            return None
+        names = self._names(definitions, derivatives, False)
+        if names is None:
+            return None
+        moved = dict(zip(found.indices, truth.indices, strict=True))
+        return renamed(substitute(found.expression, moved), names)
 
     def _value(self, reading: Reading, which: int, point: int) -> Array | None:
         return self.evaluated(self._sides(reading)[which].expression, reading.free, self.point(point))

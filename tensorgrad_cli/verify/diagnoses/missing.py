@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import combinations, pairwise, product
 
 import numpy as np
@@ -15,14 +16,13 @@ from tensorgrad_cli.algebra.expression import (
     Index,
     Ref,
     add,
-    position_indices,
     subexpressions,
 )
 from tensorgrad_cli.algebra.rewrite import simplified
-from tensorgrad_cli.notation.tree import Call, Derivative, Indexed, Name, Tree, WrittenSum
+from tensorgrad_cli.notation.tree import Call, Derivative, Indexed, Name, Power, Tree, WrittenSum
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
-from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, close
+from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, close
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     as_factor,
@@ -60,6 +60,12 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
     if truth is None or claim is None or reading is None or not np.any(claim):
         return
     lacking = truth - claim
+    number = _constant(lacking)
+    if number is not None:
+        end = draft.side.span.end
+        joined = f" - {-number}" if number < 0 else f" + {number}"
+        what = f"the term {number} is missing"
+        yield Candidate("missing-term", what, draft.replaced([Edit(end, end, joined)]))
     for form in forms(draft):
         parts = terms_of(form)
         if len(parts) < 2:
@@ -75,6 +81,15 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
                     continue
                 if close(np.sum([a for a in arrays if a is not None], axis=0), lacking):
                     yield from _with_terms(draft, [parts[k] for k in chosen])
+
+
+def _constant(lacking: Array) -> Fraction | None:
+    """The small number that all entries are, where there is one."""
+    if not np.isfinite(lacking).all():
+        return None
+    number = Fraction(float(lacking.flat[0])).limit_denominator(12)
+    same = number != 0 and close(lacking, np.full(lacking.shape, float(number)))
+    return number if same and abs(number) <= 12 else None
 
 
 def _with_terms(draft: Draft, parts: list[Expression]) -> Iterator[Candidate]:
@@ -136,7 +151,10 @@ def factor_too_many(draft: Draft) -> Iterator[Candidate]:
 def _lighter_steps(draft: Draft) -> Iterator[Candidate]:
     """`g[i,j]` is `γ[j] G[i,j]`: perhaps one of these was meant."""
     equations = {e.tensor: e for e in draft.bench.calculus.steps}
+    derivatives = [n.span for n in walk(draft.side) if isinstance(n, Derivative)]
     for node in walk(draft.side):
+        if any(d.start <= node.span.start and node.span.end <= d.end for d in derivatives):
+            continue
         name, places = _entry(node)
         equation = equations.get(name or "")
         if equation is None or name is None:
@@ -296,21 +314,41 @@ def as_one(e: Expression, written: str) -> str:
 
 
 def _matrix_factors(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Candidate]:
+    written = list(dict.fromkeys([*_written_atoms(draft, atoms), *_standing(draft)]))
+    for text, rank in written:
+        what = f"the factor {text} is missing"
+        for place in _matrix_places(draft):
+            for joined in _joined(text, place, rank):
+                yield Candidate("missing-factor", what, draft.replaced([Edit.at(place.span, joined)]))
+
+
+def _written_atoms(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[tuple[str, int]]:
+    """Factors of the truth in matrix notation, with their ranks."""
     names = naming(draft)
-    places = _matrix_places(draft)
     for atom in atoms:
         axes = tuple(sorted(atom.free))
-        if len(axes) > 2 or any(position_indices((i,)) == frozenset() for i in axes):
+        if len(axes) > 2:
             continue
-        order = _axes_of(atom, axes)
-        written = matrix.matrix_of(atom, order, names, GLYPHS)
-        if written is None:
-            continue
-        written = written if _is_atomic(written) else f"({written})"
-        what = f"the factor {written} is missing"
-        for place in places:
-            for text in _joined(written, place, len(axes)):
-                yield Candidate("missing-factor", what, draft.replaced([Edit.at(place.span, text)]))
+        written = matrix.matrix_of(atom, _axes_of(atom, axes), names, GLYPHS)
+        if written is not None:
+            yield written if _is_atomic(written) else f"({written})", len(axes)
+
+
+def _standing(draft: Draft) -> Iterator[tuple[str, int]]:
+    """Factors that stand in the claim itself, on either side."""
+    for side in (draft.tree.left, draft.tree.right):
+        for node in walk(side):
+            match node:
+                case Name(text):
+                    shape = draft.scope.shape(text)
+                    if shape is not None and len(shape) <= 2:
+                        yield node.span.text, len(shape)
+                case Power() if node.span.text.endswith(("^-1", "⁻¹")):
+                    yield f"({node.span.text})", 2
+                case Call(function) if function.text == "inv":
+                    yield node.span.text, 2
+                case _:
+                    pass
 
 
 def _axes_of(atom: Expression, axes: tuple[Index, ...]) -> tuple[Index, ...]:

@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 
+DELTAS = ("delta", "δ", "eye")
+
 # --- transposes ---------------------------------------------------------------------------------------
 
 
@@ -150,7 +152,8 @@ def other_index(draft: Draft) -> Iterator[Candidate]:
     for node, _, place in positions(draft.side):
         if isinstance(place, Name):
             mine = dimensions.get(place.text, set())
-            for name in sorted(every - {place.text}):
+            beside = {p.span.text for p in node.positions} if node.base.span.text in DELTAS else set()
+            for name in sorted(every - {place.text} - beside):
                 if not mine or mine & dimensions.get(name, mine):
                     what = f"{place.text} in {node.span.text} should be {name}"
                     yield Candidate("wrong-index", what, draft.replaced([Edit.at(place.span, name)]))

@@ -72,11 +72,14 @@ def _reordered(draft: Draft, parts: tuple[Tree, ...], signs: tuple[str, ...], ne
 
 def _upstream_transposed(draft: Draft, pair: list[Tree]) -> bool:
     """Of `A Bᵀ` for `Bᵀ A`: whether the transposed one is what comes from upstream, the later one in the
-    chain (its derivatives last); then the slip is in the transposes, else in the order."""
+    chain (its derivatives last); then the slip is in the transposes, else in the order. Of `X … Xᵀ` it always
+    is."""
     turned = [part for part in pair if isinstance(part, Transposed)]
     if len(turned) != 1:
         return False
     (other,) = (part for part in pair if part is not turned[0])
+    if turned[0].base.span.text == other.span.text:
+        return True
     return _lateness(draft, turned[0]) > _lateness(draft, other)
 
 
@@ -136,6 +139,9 @@ def other_product(draft: Draft) -> Iterator[Candidate]:
 def inverse(draft: Draft) -> Iterator[Candidate]:
     """An inverse that is none, one too many, or of the transpose."""
     for node in walk(draft.side):
+        shape = draft.scope.shape(node.text) if isinstance(node, Name) else None
+        if isinstance(node, Name) and (shape is None or len(shape) != 2 or shape[0] != shape[1]):
+            continue
         for new, what in _inverses(node):
             yield Candidate("inverse", what, draft.replaced([Edit.at(node.span, new)]))
 
@@ -162,13 +168,12 @@ def _inverses(node: Tree) -> Iterator[tuple[str, str]]:
             inside = base.span.text
             yield f"inv({inside})", f"{inside} is to be inverted, not transposed"
             yield f"inv({inside})ᵀ", f"{inside} is to be inverted as well"
-        case Name() | Parenthesis() | Indexed():
-            if not isinstance(node, Indexed):
-                yield f"inv({written})", f"{written} is to be inverted"
-                yield f"inv({written})ᵀ", f"{written} is to be inverted and transposed"
-            if isinstance(node, Indexed):
-                base = node.base.span.text
-                rest = node.span.source.text[node.base.span.end : node.span.end]
-                yield f"inv({base}){rest}", f"{base} is to be inverted"
+        case Indexed(indexed):
+            name = indexed.span.text
+            rest = node.span.source.text[indexed.span.end : node.span.end]
+            yield f"inv({name}){rest}", f"{name} is to be inverted"
+        case Name() | Parenthesis():
+            yield f"inv({written})", f"{written} is to be inverted"
+            yield f"inv({written})ᵀ", f"{written} is to be inverted and transposed"
         case _:
             pass

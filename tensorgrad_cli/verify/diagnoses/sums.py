@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tensorgrad_cli.algebra.occurrences import terms_of
+from tensorgrad_cli.algebra.occurrences import bound_names, terms_of
 from tensorgrad_cli.notation.tree import (
     Bars,
     Call,
@@ -49,7 +49,7 @@ def sum_missing(draft: Draft) -> Iterator[Candidate]:
 
 
 def _indexed_sums(draft: Draft) -> Iterator[Candidate]:
-    left = {p.text for _, _, p in positions(draft.other) if isinstance(p, Name)}
+    left = {p.text for _, _, p in positions(draft.other) if isinstance(p, Name)} - bound_names(draft.other)
     standing: dict[str, None] = {}
     for _, _, place in positions(draft.side):
         if isinstance(place, Name):
@@ -59,15 +59,24 @@ def _indexed_sums(draft: Draft) -> Iterator[Candidate]:
         for chosen in _subsets(names, count):
             head = ",".join(chosen)
             what = f"the sum over {' and '.join(chosen)} is missing: write sum[{head}]"
-            for term in terms(draft.side):
-                body = term.operand.span.text
-                if isinstance(term.operand, Summed):
+            for operand in _indexed_places(draft.side):
+                body = operand.span.text
+                if isinstance(operand, Summed):
                     body = f"({body})"
-                yield Candidate(
-                    "sum", what, draft.replaced([Edit.at(term.operand.span, f"sum[{head}] {body}")])
-                )
+                yield Candidate("sum", what, draft.replaced([Edit.at(operand.span, f"sum[{head}] {body}")]))
             whole = f"sum[{head}] ({draft.side.span.text})"
             yield Candidate("sum", what, draft.with_side(whole))
+
+
+def _indexed_places(side: Tree) -> list[Tree]:
+    """What a written sum may be put in front of."""
+    found: dict[tuple[int, int], Tree] = {}
+    for term in terms(side):
+        found.setdefault((term.operand.span.start, term.operand.span.end), term.operand)
+    for node in walk(side):
+        if isinstance(node, Parenthesis):
+            found.setdefault((node.body.span.start, node.body.span.end), node.body)
+    return list(found.values())
 
 
 def _subsets(names: list[str], count: int) -> Iterator[tuple[str, ...]]:
@@ -76,15 +85,18 @@ def _subsets(names: list[str], count: int) -> Iterator[tuple[str, ...]]:
     yield from combinations(names, count)
 
 
+_ENDINGS = (
+    (", axis=0", "over the rows, axis=0,"),
+    (", axis=1", "over the columns, axis=1,"),
+    ("", "over all entries"),
+)
+
+
 def _matrix_sums(draft: Draft) -> Iterator[Candidate]:
     for operand in _summable(draft.side):
         body = operand.span.text
         inner = operand.body.span.text if isinstance(operand, Parenthesis) else body
-        for ending, what in (
-            (", axis=0", "over the rows, axis=0,"),
-            (", axis=1", "over the columns, axis=1,"),
-            ("", "over all entries"),
-        ):
+        for ending, what in _ENDINGS if draft.reading is None else _ENDINGS[-1:]:
             said = f"the sum {what} is missing"
             for word in ("sum", "mean"):
                 kind = "sum" if word == "sum" else "mean-or-sum"

@@ -171,6 +171,7 @@ def _factors(e: Expression) -> Iterator[Expression]:
             return
         case Sum(_, body):
             if not is_size(e):
+                yield e
                 yield from _factors(body)
         case Apply("pow", (0, 0), (base, Const(value))) if value < 0:
             yield e

@@ -96,7 +96,7 @@ def diagonal_alone(draft: Draft) -> Iterator[Candidate]:
         off_truth, off_claim = truth[~on], claim[~on]
         if not off_truth.size or not close(truth[on], claim[on]) or close(off_truth, 0 * off_truth):
             continue
-        if not np.any(off_claim):
+        if not np.any(off_claim) and np.any(truth[on]):
             names = f"{free[a].name} = {free[b].name}"
             yield Candidate(
                 "diagonal-only",

@@ -1,0 +1,104 @@
+"""Large derivatives of ours against differences along random directions: those of one step by all that it
+depends on are looked at together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorgrad_cli.algebra.expression import Derivative, Ref, fresh, multiply, substitute, summation
+from tensorgrad_cli.calculus.chain import Calculus
+from tensorgrad_cli.numeric import projection
+from tensorgrad_cli.numeric.compare import compare
+from tensorgrad_cli.numeric.probe import scales
+from tensorgrad_cli.spec.model import CheckOptions
+from tensorgrad_cli.verify.certificate import EPS, JITTER_SAFETY, Certificate, bar_of
+from tensorgrad_cli.verify.points import Point
+from tensorgrad_cli.verify.variation import Variation
+
+__all__ = ["along", "projected"]
+
+Array = NDArray[Any]
+
+TANGENT = "‹v›"
+
+
+def projected(
+    calculus: Calculus,
+    derivatives: Sequence[Derivative],
+    moving: Variation,
+    point: Point,
+    options: CheckOptions,
+    seed: int,
+    method: str,
+    known_zero: bool = False,
+) -> list[Certificate]:
+    """Derivatives of one numerator, by each of the tensors that `moving` varies, along directions that move all
+    of them.
+
+    What a direction gives is the sum of the derivatives' parts. Each is judged by what the others leave of it,
+    so an error in one of them is seen in all; its bars are those of the sum.
+    """
+    found = projection.project(
+        moving.function,
+        moving.at,
+        method=method,
+        scale=scales(moving.at, moving.lengths),
+        point_bytes=moving.point_bytes,
+        max_memory=options.max_memory,
+        seed=seed,
+    )
+    truth = found.differences
+    rows = moving.parts(found.directions)
+    ours = [
+        np.stack([along(calculus, derivative, direction, point) for direction in part])
+        for derivative, part in zip(derivatives, rows, strict=True)
+    ]
+    claims = [copies[:, 0].reshape(len(copies), -1) for copies in ours]
+    whole = np.sum(ours, axis=0)
+    total = whole[:, 0].reshape(len(whole), -1)
+    bars = np.stack([bar_of(copies).reshape(-1) for copies in whole])
+    # Rounding of the products themselves: sums of n terms, of which the directions' products are a fair measure.
+    sizes = [_rms(claim) for claim in claims]
+    terms = zip(sizes, moving.lengths, strict=True)
+    bars = bars + JITTER_SAFETY * EPS * sum(np.sqrt(length) * size for size, length in terms)
+    hidden = projection.largest_hidden(bars + truth.bars)
+    certificates = []
+    for claim, size in zip(claims, sizes, strict=True):
+        comparison = compare(
+            claim,
+            bars,
+            truth.values - (total - claim) if len(claims) > 1 else truth.values,
+            truth.bars,
+            still=truth.still,
+            kinks=truth.kinks[:, None] if truth.kinks.any() else None,
+            known_zero=known_zero,
+            rtol=options.rtol or 0.0,
+            atol=options.atol or 0.0,
+        )
+        missed = hidden / size if size else None
+        certificates.append(
+            Certificate(comparison, truth.evaluations, method, "projected", truth, missed, moving)
+        )
+    return certificates
+
+
+def _rms(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0
+
+
+def along(calculus: Calculus, derivative: Derivative, direction: Array, point: Point) -> Array:
+    """Our derivative along a direction at the point and its copies, without the Jacobian in memory."""
+    calculus.resolve(derivative.name)
+    equation = calculus.equations[derivative.name]
+    rank = direction.ndim
+    top = equation.indices[: len(equation.indices) - rank]
+    bottom = equation.indices[len(equation.indices) - rank :]
+    bound = tuple(fresh(index) for index in bottom)
+    moved = substitute(equation.expression, dict(zip(bottom, bound, strict=True)))
+    product = summation(bound, multiply(moved, Ref(TANGENT, bound)))
+    return point.evaluated_with(product, top, {TANGENT: direction})

@@ -1,0 +1,296 @@
+"""The report as text: what it says, how it is folded, and that nothing of a formula is ever lost."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tensorgrad_cli.report import text
+from tensorgrad_cli.report.fold import FORMULAS, Line, folded
+from tensorgrad_cli.report.lines import lines
+from tensorgrad_cli.report.plain import ascii_text, same_length
+from tensorgrad_cli.source import Source, cells
+from tensorgrad_cli.spec.read import read, read_path
+from tensorgrad_cli.verify.run import check_spec, problem_of, report_of, unreadable
+from tensorgrad_cli.verify.verdict import Report
+
+ROOT = Path(__file__).parent.parent.parent
+SPECS = sorted((ROOT / "specs").glob("*.yaml"))
+GOLDEN = Path(__file__).parent / "golden"
+SMALL = {path.stem: path for path in SPECS}
+QUESTION = "rank4_question"
+
+WRONG = """\
+title: What goes wrong
+dims: {m: 2, n: 3}
+tensors: {x: [m, n], w: [n], t: [m]}
+chain:
+  - y = x w
+  - cost = sum[i] (y[i] - t[i])^2 / m
+claims:
+  - ∂cost/∂w = xᵀ (y - t) / m
+  - claim: ∂cost/∂w = x (y - t)
+    note: the shapes do not even meet
+  - ∂cost/∂w[j] = 2 x[i,j] (y[i] - t[i] / m
+  - ∂cost/∂w = 2 xᵀ (y - t) / m
+derivations:
+  - title: with two slips
+    start: ∂cost/∂w[j]
+    steps:
+      - = 2 x[i,j] (y[i] - t[i]) / m
+      - = x[i,j] (y[i] - t[i]) / m
+      - = (x[i,j] y[i] - x[i,j] t[i]) / m
+"""
+
+
+@cache
+def report(path: Path | None = None) -> Report:
+    """The report of a spec of the repository, or of the one that goes wrong; its path and times fixed."""
+    if path is None:
+        spec, issues = read(Source("specs/wrong.yaml", WRONG))
+    else:
+        source = Source(f"specs/{path.name}", path.read_text(encoding="utf-8"))
+        spec, issues = read(source)
+    assert spec is not None and not issues
+    checked = check_spec(spec)
+    return report_of([replace(checked, seconds=0.0)], (), 20_240_501, 0.0)
+
+
+def printed(report: Report, width: int | None = None, encoding: str = "utf-8", colour: bool = False) -> str:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
+    text.write(report, stream, colour=colour, width=width)
+    stream.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def masked(said: str) -> str:
+    """The text without what rounding and the machine decide."""
+    said = re.sub(r"(verified)\s+(?:exactly|to)[\s;].*?would\s+show", r"\1  #", said, flags=re.DOTALL)
+    said = re.sub(r"\d(\.\d+)?e[-+]\d+|\binf\b", "#", said)
+    said = re.sub(r"(claim|derivative|ratio)(\s+)-?\d[\d.]*", r"\1\2#", said)
+    return re.sub(r"\d+\.\d\d s", "# s", said)
+
+
+# --- golden texts: TENSORGRAD_GOLDEN=1 writes them anew, `git diff` shows what changed
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "width", "encoding"),
+    [
+        ("rank4_question", QUESTION, None, "utf-8"),
+        ("rank4_question-40", QUESTION, 40, "utf-8"),
+        ("rank4_question-ascii", QUESTION, None, "ascii"),
+        ("least_squares", "least_squares", None, "utf-8"),
+        ("least_squares-60", "least_squares", 60, "utf-8"),
+        ("logistic_regression-80", "logistic_regression", 80, "utf-8"),
+        ("wrong", None, None, "utf-8"),
+        ("wrong-60", None, 60, "utf-8"),
+        ("wrong-ascii-40", None, 40, "ascii"),
+    ],
+)
+def test_golden(name: str, spec: str | None, width: int | None, encoding: str) -> None:
+    said = masked(printed(report(SMALL[spec] if spec else None), width, encoding))
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("TENSORGRAD_GOLDEN"):
+        path.write_text(said, encoding="utf-8")
+    assert said == path.read_text(encoding="utf-8")
+
+
+# --- nothing is lost
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_no_formula_loses_a_character_to_colour(path: Path) -> None:
+    whole = report(path)
+    plain, coloured = printed(whole), printed(whole, colour=True)
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    for check in whole.specs[0].checks:
+        if check.formula is not None:
+            assert check.formula.text in plain
+        else:
+            assert " ".join(check.source.split()) in plain
+    for _, step in whole.specs[0].steps:
+        assert step in plain
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_folding_takes_away_blanks_only(path: Path, width: int) -> None:
+    whole = report(path)
+    for line in lines(whole, 1):
+        parts = list(folded(line, width))
+        before = "".join(piece for piece, _ in line)
+        after = " ".join("".join(piece for piece, _ in part).strip() for part in parts)
+        assert re.sub(" +", " ", after.strip()) == re.sub(" +", " ", before.strip())
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_folded_lines_fit(path: Path, width: int) -> None:
+    """Only what has no place to fold is longer: a line of a file, or one long factor."""
+    for line in lines(report(path)):
+        if any(style == "verbatim" for _, style in line):
+            continue
+        for part in folded(line, width):
+            said = "".join(piece for piece, _ in part).strip()
+            if cells("".join(piece for piece, _ in part)) > width:
+                longest = max(map(cells, said.split(" ")))
+                assert longest > width // 3, said
+
+
+def test_piped_text_is_never_folded() -> None:
+    whole = report(SMALL["mlp"])
+    assert max(map(len, printed(whole).splitlines())) > 80
+    assert printed(whole) == text.render(whole)
+
+
+def test_rich_reads_no_markup() -> None:
+    whole = report()
+    odd = "[bold]x[/bold] :x: z[i,j] = x[i,k] w[k,j] [/] http://example.org 'a' 1.5 None"
+    spec = replace(whole.specs[0], title=odd)
+    assert odd in re.sub(r"\x1b\[[0-9;]*m", "", printed(replace(whole, specs=(spec,)), colour=True))
+
+
+def test_what_would_move_the_cursor_is_not_printed() -> None:
+    whole = report()
+    spec = replace(whole.specs[0], title="a\x1b[2Jb\rc\x07d\x9be")
+    for colour in (False, True):
+        said = printed(replace(whole, specs=(spec,)), colour=colour)
+        assert "a\ufffd[2Jb\ufffdc\ufffdd\ufffde" in said
+
+
+# --- folding
+
+
+def fold(said: str, width: int, style: str = "formula") -> list[str]:
+    return ["".join(piece for piece, _ in part) for part in folded([(said, style)], width)]
+
+
+def test_a_formula_folds_under_its_right_hand_side() -> None:
+    said = "  y[i,j] = a[i,k] b[k,j] + c[i,j] exp(d[i] + e[j]) - f[i] g[j] / h"
+    assert fold(said, 40) == [
+        "  y[i,j] = a[i,k] b[k,j]",
+        "           + c[i,j] exp(d[i] + e[j])",
+        "           - f[i] g[j] / h",
+    ]
+
+
+def test_a_product_folds_between_factors() -> None:
+    said = "  w̄[k,j] = Σ[i] x[i,k] f'(z[i,j]) C'(ŷ[i,j]) ∂cost/∂s[i,j]"
+    assert fold(said, 44) == ["  w̄[k,j] = Σ[i] x[i,k] f'(z[i,j]) C'(ŷ[i,j])", "           ∂cost/∂s[i,j]"]
+
+
+def test_a_long_left_side_folds_at_the_equals_sign_of_itself() -> None:
+    said = "  ∂second_layer[i,j]/∂weights[p,q] = x[i,p]"
+    assert fold(said, 36) == ["  ∂second_layer[i,j]/∂weights[p,q]", "      = x[i,p]"]
+
+
+def test_nothing_folds_within_index_brackets_or_after_a_sign() -> None:
+    said = "  y = alpha[i,j,k,l] + beta[i,j,k,l] * gamma[i,j,k,l]"
+    for width in range(20, 60):
+        for part in fold(said, width):
+            assert part.count("[") == part.count("]")
+            assert not part.rstrip().endswith(("+", "*", "="))
+
+
+def test_prose_folds_between_words_under_its_beginning() -> None:
+    line: Line = [("  remark: ", "quiet"), ("b[j] has no i and is repeated along i", "quiet")]
+    assert ["".join(p for p, _ in part) for part in folded(line, 30)] == [
+        "  remark: b[j] has no i and is",
+        "          repeated along i",
+    ]
+
+
+def test_a_line_of_a_file_is_never_folded() -> None:
+    assert fold("17 | " + "x " * 100, 40, "verbatim") == ["17 | " + "x " * 100]
+    assert "verbatim" not in FORMULAS
+
+
+# --- ASCII
+
+
+@pytest.mark.parametrize(
+    ("said", "plain"),
+    [
+        ("∂cost/∂w[k,j] = Σ[i] x[i,k] ŷ[i,j]²", "dcost/dw[k,j] = sum[i] x[i,k] y_hat[i,j]^2"),
+        ("w̄ = xᵀ z̄", "w_bar = x^T z_bar"),
+        ("A⁻¹ ⊙ δ[i,j]", "A^-1 * delta[i,j]"),
+        ("∂²c/∂x∂y", "d^2 c/dxdy"),
+        ("✓ proved · rank 2, 2×3", "+ proved | rank 2, 2x3"),
+        ("plain[i]", "plain[i]"),
+    ],
+)
+def test_ascii(said: str, plain: str) -> None:
+    assert ascii_text(said) == plain
+
+
+def test_a_quoted_line_keeps_its_columns() -> None:
+    assert same_length("∂w̄[i] = x") == "?w[i] = x"
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_ascii_has_no_holes(path: Path) -> None:
+    said = printed(report(path), encoding="ascii")
+    assert said.isascii()
+    for line in lines(report(path)):
+        for piece, style in line:
+            if style in FORMULAS:
+                assert "?" not in ascii_text(piece), piece
+
+
+# --- what is said
+
+
+def test_the_question_reads_like_an_answer() -> None:
+    said = printed(report(SMALL[QUESTION]))
+    assert "C'(ŷ) is m×n, ∂ŷ/∂w is m×n×p×n" in said
+    assert "(ij,ijpq->ijpq): did you mean that?" in said
+    assert "x is m×p, C'(ŷ) ⊙ f'(z) is m×n" in said
+    assert "every line holds" in said
+    assert "error[" not in said
+    assert said.splitlines()[-1].startswith("11 proved · ")
+
+
+def test_an_unexpected_issue_is_shown_in_full() -> None:
+    said = printed(report())
+    assert "error[unbalanced]" in said and "--> specs/wrong.yaml:11:" in said
+    assert "line 2 is the first wrong one; line 3 follows from it correctly" in said
+
+
+def test_several_specs_that_pass_are_a_line_each() -> None:
+    one = report(SMALL["quadratic_form"]).specs[0]
+    two = report().specs[0]
+    said = printed(report_of([one, two], (), 1, 0.0))
+    assert said.splitlines()[0].startswith("✓ specs/quadratic_form.yaml  ")
+    assert "claim:1" in said and "2 specs" in said.splitlines()[-1]
+    assert "✓ proved" not in said.replace(said.splitlines()[0], "")
+
+
+def test_an_unreadable_spec_is_an_error_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("tensors: {x: [n]}\nchain: ['y = x +']\n", encoding="utf-8")
+    _, issues = read_path(str(path))
+    said = printed(report_of([unreadable(str(path))], [problem_of(i, str(path)) for i in issues], 1, 0.0))
+    assert said.startswith("error[unexpected-end]: ")
+    assert f"--> {path}:2:" in said and said.splitlines()[-1].startswith(
+        "nothing to check · 1 error   1 spec"
+    )
+
+
+def test_a_verdict_is_never_in_colour_alone() -> None:
+    said = printed(report())
+    for verdict in ("proved", "refuted", "ill-formed", "verified"):
+        assert verdict in said
+
+
+def test_quiet() -> None:
+    assert list(lines(report(SMALL["quadratic_form"]), -1))[:-1] == []
+    assert list(lines(report(), -2)) == []
