@@ -230,6 +230,36 @@ def explain(subject: str, id_: str | None, seed: int | None, layout: str | None,
     return ExitStatus.PASS
 
 
+@cli.command()
+@click.argument("path", metavar="SPEC")
+@click.option("-o", "--output", required=True, metavar="FILE.npz", help="Where to write the arrays.")
+@_seed
+@_layout
+@_stdin_name
+def export(path: str, output: str, seed: int | None, layout: str | None, stdin_name: str) -> int:
+    """Write the inputs that are drawn for a spec, and the derivatives expected at them, to an .npz file.
+
+    The tensors stand under their names, the derivatives under loss/tensor: what `data` and `gradients` read.
+    """
+    if Path(output).suffix != ".npz":
+        raise click.UsageError(f"-o {output}: the arrays go to an .npz file")
+    ((name, source),) = _sources((path,), stdin_name, folders=False)
+    spec, issues = _read(name, source, layout)
+    for issue in issues:
+        click.echo(issue.rendered(name), err=True)
+    if spec is None:
+        return ExitStatus.ERROR
+    from tensorgrad_cli.verify.export import exported, write_npz
+
+    arrays = exported(spec, seed)
+    try:
+        write_npz(arrays, Path(output))
+    except OSError as error:
+        raise click.FileError(output, error.strerror or str(error)) from None
+    click.echo(f"wrote {output}: {', '.join(arrays)}", err=True)
+    return ExitStatus.PASS
+
+
 def _or(names: list[str]) -> str:
     return " or ".join(", ".join(names).rsplit(", ", 1))
 

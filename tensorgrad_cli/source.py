@@ -82,10 +82,7 @@ class Span:
             offsets = span.source.offsets
             last = len(offsets) - 1
             start = offsets[min(span.start, last)]
-            if span.end > span.start:
-                end = offsets[min(span.end, last) - 1] + 1
-            else:
-                end = start
+            end = offsets[min(span.end, last) - 1] + 1 if span.end > span.start else start
             span = Span(span.source.parent, start, max(start, end))
         return span
 

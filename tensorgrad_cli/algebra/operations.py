@@ -205,12 +205,31 @@ _ALONG_AN_INDEX = (
 # --- on matrices ----------------------------------------------------------------------------------
 
 
+# A matrix is singular as far as its digits go where its condition number leaves fewer than six bits of an inverse.
+_SIX_BITS = 2.0**-6
+
+
+def _inverse(xp: Any, x: Any) -> Any:
+    """The inverse; NaN where a matrix is singular as far as its digits go, such as XᵀX of a wide X: what
+    `inv` returns there is made of rounding errors and would refute what is true."""
+    inverse = xp.linalg.inv(x)
+    return xp.where(_singular(xp, x, inverse)[..., None, None], xp.nan, inverse)
+
+
 def _log_det(xp: Any, x: Any) -> Any:
-    """log|det x|; of a complex matrix log(± det x) with the sign of the real part, its continuation."""
+    """log|det x|, -∞ where x is singular as far as its digits go; of a complex matrix log(± det x) with the
+    sign of the real part, its continuation."""
     sign, magnitude = xp.linalg.slogdet(x)
-    if not is_complex(xp, x):
-        return magnitude
-    return magnitude + xp.log(sign * xp.sign(xp.real(sign)))
+    if is_complex(xp, x):
+        magnitude = magnitude + xp.log(sign * xp.sign(xp.real(sign)))
+    regular = xp.where((sign == 0)[..., None, None], xp.eye(x.shape[-1], dtype=x.dtype), x)
+    singular = (sign == 0) | _singular(xp, regular, xp.linalg.inv(regular))
+    return xp.where(singular, -xp.inf, magnitude)
+
+
+def _singular(xp: Any, x: Any, inverse: Any) -> Any:
+    condition = xp.linalg.norm(x, axis=(-2, -1)) * xp.linalg.norm(inverse, axis=(-2, -1))
+    return ~(condition * xp.finfo(x.dtype).eps < _SIX_BITS)
 
 
 def _kron(xp: Any, a: Any, b: Any) -> Any:
@@ -230,7 +249,7 @@ _ON_MATRICES = (
         "inv",
         ("kl",),
         "ij",
-        lambda xp, x: xp.linalg.inv(x),
+        _inverse,
         "-y[i,k] y[l,j]",
         kinks=("det(x)",),
         latex=r"{{0}}^{-1}",

@@ -241,18 +241,16 @@ def _applied(step: Elementwise, slots: Sequence[Array], work: Run) -> Array:
 def _compared(sign: str, left: Array, right: Array) -> Array:
     dtype = np.result_type(left, right)
     dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
-    compare = {"<": np.less, "<=": np.less_equal, "=": _alike, "!=": _unlike}[sign]
-    return compare(left, right).astype(dtype)
+    if sign in ("=", "!="):
+        alike = _alike(left, right)
+        return (alike if sign == "=" else ~alike).astype(dtype)
+    return (left < right if sign == "<" else left <= right).astype(dtype)
 
 
 def _alike(left: Array, right: Array) -> Array:
     """Equality up to a few roundings: the largest entry and the maximum may come from sums in another order."""
     size = np.maximum(np.abs(left), np.abs(right))
     return (left == right) | (np.abs(left - right) <= ROUNDINGS * size)
-
-
-def _unlike(left: Array, right: Array) -> Array:
-    return ~_alike(left, right)
 
 
 def _power(base: Array, exponent: Fraction, work: Run, plan: Plan) -> Array:

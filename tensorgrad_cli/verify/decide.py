@@ -97,12 +97,20 @@ def answer(bench: Workbench, question: Question) -> Answer:
 
 
 def _elsewhere(bench: Workbench, question: Question, first: Comparison) -> Iterator[tuple[Comparison, Point]]:
-    """The numbers at the further points, until they differ somewhere."""
-    before = first
+    """The numbers at the further points, until they differ somewhere; where the equation has no value at any
+    of them, at spare ones until it has."""
+    before, nowhere = first, first.reason == "domain"
     for number in range(1, len(bench.points)):
         if before.verdict == "different":
             return
         before, where = numbers(bench, question, bench.points[number])
+        nowhere &= before.reason == "domain"
+        yield before, where
+    for number in range(len(bench.spare_points)):
+        if not nowhere:
+            return
+        before, where = numbers(bench, question, bench.spare_points[number])
+        nowhere = before.reason == "domain"
         yield before, where
 
 

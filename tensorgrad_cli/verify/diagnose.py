@@ -7,6 +7,7 @@ claim, is given.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -92,9 +93,14 @@ def diagnose(bench: Workbench, judged: Judged, line: Line | None = None) -> Diag
     draft = drafted(bench, judged, line)
     if draft is None:
         return None
-    with np.errstate(all="ignore"):
-        search = Search(draft)
-        return search.found() or _unknown(draft)
+    try:
+        with np.errstate(all="ignore"):
+            return Search(draft).found() or _unknown(draft)
+    except Exception as error:
+        # The verdict stands whatever becomes of its explanation.
+        if os.environ.get("TENSORGRAD_TRACEBACK"):
+            raise
+        return Diagnosis("unknown", f"the diagnosis crashed, a bug of ours: {type(error).__name__}: {error}")
 
 
 def drafted(bench: Workbench, judged: Judged, line: Line | None) -> Draft | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from tensorgrad_cli.algebra.expression import ZERO, Derivative, Ref
 from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.numeric.evaluate import AbstractFunction, Environment
-from tensorgrad_cli.numeric.sample import draw, draw_sizes, implied_facts
+from tensorgrad_cli.numeric.sample import Facts, draw, draw_sizes, implied_facts
 from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.certify import Certificate, certify, certify_together
 from tensorgrad_cli.verify.chain_formulas import read_by
@@ -26,6 +27,7 @@ __all__ = ["Workbench"]
 SCALES = (1.0, 0.25, 3.0)
 REPAIRS = 100
 REDRAWS = 50
+SPARE = 8
 
 
 class Points(Sequence[Point]):
@@ -72,6 +74,11 @@ class Workbench(Ground):
         return Points(count, lambda k: self._point(k, SCALES[k % len(SCALES)]))
 
     @cached_property
+    def spare_points(self) -> Points:
+        """Further points, for formulas that have no value at those: an inverse that exists at other sizes."""
+        return Points(SPARE, lambda k: self._point(200 + k, 1.0))
+
+    @cached_property
     def free_point(self) -> Point | None:
         """A point at other sizes than the spec fixes; None where it fixes none, or by data."""
         if not any(fact.size for fact in self.spec.dims.values()) or self.spec.data:
@@ -81,6 +88,30 @@ class Workbench(Ground):
     def _point(self, number: int, scale: float, free: bool = False) -> Point:
         rng = np.random.default_rng([self.seed, number])
         facts = implied_facts(self.spec.tensors.values(), {} if free else self.spec.dims)
+        sizes = self._drawn_sizes(number, facts, rng, free=free)
+        functions = {
+            name: AbstractFunction(name, arity, self.seed + number) for name, arity in self.arity.items()
+        }
+        tensors = tuple(self.spec.tensors.values())
+        best: Point | None = None
+        for turn in range(REPAIRS):
+            arrays = draw(tensors, sizes, rng, scale=scale, data={} if free else self.spec.data)
+            environment = Environment(arrays=arrays, batched=frozenset(), sizes=sizes, functions=functions)
+            point = Point(self.calculus, environment, self.spec.tensors)
+            best = best or point
+            if self._finite(point):
+                return point
+            # Inputs too large for the domain, or sizes: XᵀX has no inverse where X is wide.
+            if turn % 2:
+                sizes = self._drawn_sizes(number, facts, rng, free=free)
+            else:
+                scale *= 0.7
+        assert best is not None
+        return best
+
+    def _drawn_sizes(
+        self, number: int, facts: Mapping[str, Facts], rng: np.random.Generator, *, free: bool
+    ) -> dict[str, int]:
         names = sorted({n for d in self.spec.dimensions.values() for n in d.names})
         sizes = draw_sizes(names, facts, self.minimum, rng)
         if number and not free:
@@ -90,21 +121,7 @@ class Workbench(Ground):
                 if not any(sizes[n] == first[n] and n not in self.fixed for n in names):
                     break
                 sizes = draw_sizes(names, facts, self.minimum, rng)
-        functions = {
-            name: AbstractFunction(name, arity, self.seed + number) for name, arity in self.arity.items()
-        }
-        tensors = tuple(self.spec.tensors.values())
-        best: Point | None = None
-        for _ in range(REPAIRS):
-            arrays = draw(tensors, sizes, rng, scale=scale, data={} if free else self.spec.data)
-            environment = Environment(arrays=arrays, batched=frozenset(), sizes=sizes, functions=functions)
-            point = Point(self.calculus, environment, self.spec.tensors)
-            best = best or point
-            if self._finite(point):
-                return point
-            scale *= 0.7
-        assert best is not None
-        return best
+        return sizes
 
     def _finite(self, point: Point) -> bool:
         point.ensure(step.name for step in self.spec.chain)
@@ -145,7 +162,9 @@ class Workbench(Ground):
             self._certify_together(derivative)
         if name not in self._certificates:
             best = None
-            for point in self.points:
+            for place, point in enumerate(chain(self.points, self.spare_points)):
+                if best is not None and place >= len(self.points) and best.comparison.reason != "domain":
+                    break
                 best = self.certified(derivative, point)
                 if best.comparison.verdict != "undecided":
                     break
