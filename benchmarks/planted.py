@@ -36,6 +36,7 @@ from tensorgrad_cli.algebra.expression import (
     references,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
+from tensorgrad_cli.algebra.occurrences import bound_names
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.notation.tree import (
@@ -317,7 +318,8 @@ def extra_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
 
 def diagonals(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
     """The diagonal of a Jacobian alone."""
-    free = [p.text for _, _, p in positions(_left(text, bench)) if isinstance(p, Name)]
+    left = _left(text, bench)
+    free = [p.text for _, _, p in positions(left) if isinstance(p, Name) and p.text not in bound_names(left)]
     if len(free) >= 2 and "delta" in side.span.text:
         for k, a in enumerate(free):
             for b in free[k + 1 :]:
@@ -496,7 +498,7 @@ def plain(expression: Expression, axes: Sequence[Index], point: Point) -> Any:
 def differs(bench: Workbench, reading: Reading) -> bool | None:
     """Whether the sides differ somewhere, by far more than extended precision loses; None: nobody knows."""
     sides = [lowered(side.expression, bench.scope) for side in (reading.left, reading.right)]
-    near = True
+    near = far = True
     with np.errstate(all="ignore"):
         for number in range(2):
             point = bench.points[number % len(bench.points)]
@@ -505,11 +507,11 @@ def differs(bench: Workbench, reading: Reading) -> bool | None:
                 return None
             scale = np.maximum(np.abs(a).max(), np.abs(b).max())
             worst = np.abs(a - b).max()
-            # Derivatives come in double precision: their rounding stands between the two.
-            if worst > 1e-9 * scale:
-                return True
+            # Derivatives come in double precision: their rounding stands between the two, and is large where
+            # a point is badly conditioned, but not at both.
+            far &= bool(worst > 1e-9 * scale)
             near &= bool(worst <= 1e-12 * scale)
-    return False if near else None
+    return True if far else False if near else None
 
 
 # --- the run ------------------------------------------------------------------------------------------

@@ -399,11 +399,7 @@ def mask(left: Index | int, sign: str, right: Index | int) -> Expression:
     """1 where the comparison of two positions holds, else 0."""
 
     def value(position: Index | int) -> Expression:
-        return (
-            Ref(RANGE, (position,))
-            if isinstance(position, Index)
-            else constant(position)
-        )
+        return Ref(RANGE, (position,)) if isinstance(position, Index) else constant(position)
 
     return Apply(sign, (0, 0), (value(left), value(right)))
 
@@ -430,9 +426,7 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             assert_never(expression)
 
 
-def mapped(
-    expression: Expression, change: Callable[[Expression], Expression]
-) -> Expression:
+def mapped(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """The expression with `change` done to each expression directly inside, rebuilt by the constructors
     that simplify; the same object where nothing changed."""
     before = children(expression)
@@ -544,9 +538,7 @@ def _moved_affine(
             case Affine(inner, shift):
                 offset += coefficient * shift
                 for inner_coefficient, inner_index in inner:
-                    gathered[inner_index] = (
-                        gathered.get(inner_index, 0) + coefficient * inner_coefficient
-                    )
+                    gathered[inner_index] = gathered.get(inner_index, 0) + coefficient * inner_coefficient
             case Gather():
                 raise ValueError("a gathered position inside an affine one")
             case _:
@@ -559,9 +551,7 @@ def _moved_affine(
     return Affine(kept, offset)
 
 
-def substitute(
-    expression: Expression, replacement: Mapping[Index, Position]
-) -> Expression:
+def substitute(expression: Expression, replacement: Mapping[Index, Position]) -> Expression:
     """The expression with free indices replaced by positions; bound ones are left as they are."""
     if not replacement or expression.free.isdisjoint(replacement):
         return expression
@@ -569,9 +559,7 @@ def substitute(
         case Const():
             return expression
         case Ref(tensor, indices):
-            return Ref(
-                tensor, tuple(_moved(position, replacement) for position in indices)
-            )
+            return Ref(tensor, tuple(_moved(position, replacement) for position in indices))
         case Delta(left, right):
             a, b = _moved(left, replacement), _moved(right, replacement)
             if a == b:
@@ -609,9 +597,7 @@ def freshened(expression: Expression) -> Expression:
                 operation,
                 tuple(renamed.values()),
                 out,
-                tuple(
-                    substitute(freshened(argument), renamed) for argument in arguments
-                ),
+                tuple(substitute(freshened(argument), renamed) for argument in arguments),
                 parameters,
             )
         case Apply() | Product() | Add():

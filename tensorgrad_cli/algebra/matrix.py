@@ -26,7 +26,7 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.index_operations import number_of
 from tensorgrad_cli.algebra.matrix_calls import inverse, matrix_call, norm_of
 from tensorgrad_cli.algebra.matrix_products import matrix_product, multiplied
-from tensorgrad_cli.algebra.offers import offer_contraction, offer_entrywise
+from tensorgrad_cli.algebra.offers import offer_contraction, offer_entrywise, offer_sum
 from tensorgrad_cli.algebra.reading import Reading
 from tensorgrad_cli.algebra.requests import matrix_derivative
 from tensorgrad_cli.algebra.values import Value, axes_of, entrywise, tensor_value
@@ -147,6 +147,8 @@ def _sum(reading: Reading, tree: Summed) -> Value:
 
 def _juxtaposed(reading: Reading, factors: Sequence[Tree]) -> Value:
     values = _with_ones(reading, factors)
+    if len(values) > 1 and values[1].rank > 2 and _is_row_of_ones(factors[0]):
+        raise _no_matrix_to_sum(reading, factors, values[1])
     product = values[0]
     for k, value in enumerate(values[1:]):
         try:
@@ -178,6 +180,24 @@ def _with_ones(reading: Reading, factors: Sequence[Tree]) -> list[Value]:
     if begun and isinstance(factors[-1], Number) and factors[-1].value == 1:
         values[-1] = _ones(reading, factors[-1].span)
     return values
+
+
+def _is_row_of_ones(tree: Tree) -> bool:
+    return isinstance(tree, Transposed) and number_of(tree.base) == 1
+
+
+def _no_matrix_to_sum(reading: Reading, factors: Sequence[Tree], value: Value) -> Issue:
+    """1ᵀ A 1 of something that is no matrix: which axes a sum over two of them leaves, and how to write it."""
+    shape = reading.ranges.words(value.axes, value.row)
+    name = value.text.removeprefix("(").removesuffix(")")
+    return Issue(
+        "shape-mismatch",
+        factors[0].span.to(factors[-1].span),
+        f"1ᵀ A 1 sums all entries of a matrix A, and {name} is {shape}: "
+        f"it has {value.rank} axes, and no row or column of ones meets it.",
+        offer_sum(reading, factors[1], value),
+        ((value.span, shape),),
+    )
 
 
 def _transposed(reading: Reading, base: Tree, inverted: bool, span: Span) -> Value:

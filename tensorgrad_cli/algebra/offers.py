@@ -10,7 +10,7 @@ from tensorgrad_cli.algebra.reading import Reading
 from tensorgrad_cli.algebra.values import Value
 from tensorgrad_cli.notation.tree import Call, Derivative, Name, Number, Parenthesis, Transposed, Tree
 
-__all__ = ["NUMERATOR", "offer_brackets", "offer_contraction", "offer_entrywise", "with_indices"]
+__all__ = ["NUMERATOR", "offer_brackets", "offer_contraction", "offer_entrywise", "offer_sum", "with_indices"]
 
 NUMERATOR = "ijkl"
 _DENOMINATOR = "pqrstuv"
@@ -106,6 +106,19 @@ def offer_contraction(reading: Reading, left: Tree, right: Tree, a: Value, b: Va
         return None
     first = ("i", "k", *letters[2:])
     return _offer(reading, left, right, first, ("k", "j"), ("i", "j", *letters[2:]))
+
+
+def offer_sum(reading: Reading, tree: Tree, value: Value) -> str | None:
+    """The sum over the numerator's two axes of a derivative, `sum[i,j] ∂C(y[i,j])/∂w[p,q]`."""
+    letters = letters_of(tree, reading, value.rank)
+    text = with_indices(reading, tree, letters)
+    above = [letter for letter in letters if letter in NUMERATOR]
+    if text is None or not above or len(above) == len(letters):
+        return None
+    text = text.removeprefix("(").removesuffix(")") if isinstance(tree, Parenthesis) else text
+    left = ", ".join(letter for letter in letters if letter not in NUMERATOR)
+    over = ",".join(above)
+    return f"written with indices, sum[{over}] {text} sums over {over} and leaves {left}: did you mean that?"
 
 
 def _meet(reading: Reading, a: Sequence[Index], b: Sequence[Index]) -> bool:

@@ -163,12 +163,32 @@ def _candidate(
 
 
 def _unlike(candidates: list[dict[str, int]], count: int) -> tuple[dict[str, int], ...]:
+    """Small ones of unlike sums and products; each second one turns the order of the one before, so that of
+    two dimensions each is the larger one somewhere (XᵀX has no inverse where X is wide)."""
     chosen: list[dict[str, int]] = []
     marks: set[tuple[str, int]] = set()
-    for strict in (True, False):
+
+    def unlike(order: list[str] | None, strict: bool) -> dict[str, int] | None:
         for sizes in candidates:
-            own = {("+", sum(sizes.values())), ("*", math.prod(sizes.values()))}
-            if len(chosen) < count and sizes not in chosen and not (strict and own & marks):
-                chosen.append(sizes)
-                marks |= own
+            fits = order is None or _order(sizes) == order
+            if fits and sizes not in chosen and not (strict and _marks(sizes) & marks):
+                return sizes
+        return None
+
+    while len(chosen) < min(count, len(candidates)):
+        turned = _order(chosen[-1])[::-1] if len(chosen) % 2 else None
+        tries = ((turned, True), (turned, False), (None, True), (None, False))
+        sizes = next(filter(None, (unlike(order, strict) for order, strict in tries)), None)
+        if sizes is None:
+            break
+        chosen.append(sizes)
+        marks |= _marks(sizes)
     return tuple(chosen)
+
+
+def _order(sizes: dict[str, int]) -> list[str]:
+    return sorted(sizes, key=lambda name: sizes[name])
+
+
+def _marks(sizes: dict[str, int]) -> set[tuple[str, int]]:
+    return {("+", sum(sizes.values())), ("*", math.prod(sizes.values()))}

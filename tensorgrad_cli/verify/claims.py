@@ -146,7 +146,8 @@ def read_start(
 def read_line(bench: Workbench, source: Source, start: Side, prefix: str, scope: Scope) -> Reading:
     """Read a line of a derivation as an equation with its start. Raises Issue."""
     tree = parse_expression(source, scope.vocabulary)
-    free = None if start.matrix else start.indices
+    # Where the start is a scalar both notations fit, and nothing is free.
+    free = None if start.matrix and (start.indices or not is_indexed(tree)) else start.indices
     side, derivatives, definitions, remarks = elaborate_expression(
         tree, scope, free=free, matrix=None if not start.indices else start.matrix, prefix=prefix
     )

@@ -263,9 +263,12 @@ def _jittered(environment: Environment, tensors: Mapping[str, Tensor]) -> Enviro
         if tensor.values in _DISCRETE or not np.issubdtype(value.dtype, np.floating):
             arrays[name] = value
             continue
-        moves = rng.integers(-1, 2, size=(JITTERS, *value.shape))
-        copies = value + moves * np.spacing(np.abs(value))
-        arrays[name] = np.concatenate([value[None], copies])
+        copies = np.empty((1 + JITTERS, *value.shape))
+        copies[0] = value
+        moves = rng.integers(-1, 2, size=(JITTERS, *value.shape), dtype=np.int8)
+        np.multiply(moves, np.spacing(np.abs(value)), out=copies[1:])
+        copies[1:] += value
+        arrays[name] = copies
         batched.append(name)
     return _only(environment, arrays, batched)
 

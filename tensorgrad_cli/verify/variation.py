@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.expression import Apply, Chain, Op, subexpressions
+from tensorgrad_cli.algebra.expression import Apply, Chain, Expression, Op, Ref, mapped, subexpressions
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.numeric.branches import Branch
-from tensorgrad_cli.numeric.evaluate import Environment, chain_memory, evaluate_chain
+from tensorgrad_cli.numeric.evaluate import Environment, chain_memory, evaluate, evaluate_chain
 from tensorgrad_cli.verify.points import Point
 
 __all__ = ["Variation", "variation"]
@@ -65,7 +66,7 @@ def variation(
     equations = point.dependents(numerator, names)
     if own:
         equations = tuple(e for e in equations if e.tensor == numerator)
-    base = point.environment
+    equations, base = _held(equations, point.environment)
     arrays = [np.asarray(base.arrays[name], dtype=float) for name in names]
     bottoms = tuple(array.shape for array in arrays)
     tops = np.asarray(base.arrays[numerator]).shape
@@ -86,6 +87,22 @@ def variation(
     moved = base.with_arrays({n: array[None] for n, array in zip(names, arrays, strict=True)}, names)
     point_bytes = 8 * (at.size + 4 * math.prod(tops)) + chain_memory(equations, moved, 1)
     return Variation(function, at, tops, bottoms, _analytic(equations), point_bytes, equations)
+
+
+def _held(equations: Chain, base: Environment) -> tuple[Chain, Environment]:
+    """The equations with every `stop_gradient` replaced by its value at the point: it is held while all else
+    moves."""
+    values: dict[str, Array] = {}
+
+    def hold(part: Expression) -> Expression:
+        if not (isinstance(part, Apply) and part.function == "stop_gradient"):
+            return mapped(part, hold)
+        name, order = f"stopped {len(values)}", tuple(sorted(part.free))
+        values[name] = np.asarray(evaluate(part, order, base))
+        return Ref(name, order)
+
+    held = tuple(replace(e, expression=hold(e.expression)) for e in equations)
+    return held, base.with_arrays(values)
 
 
 def _parts(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:

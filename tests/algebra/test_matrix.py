@@ -385,3 +385,11 @@ def test_expressions_under_a_derivative() -> None:
 def test_a_row_becomes_a_column_as_a_step() -> None:
     _, shape, remarks = step("uᵀ A")
     assert shape == (Dimension("n"),) and "row" in remarks[0]
+
+
+def test_ones_around_what_is_no_matrix() -> None:
+    found = issue("∂cost/∂w = 1ᵀ (∂z/∂w) 1")
+    assert found.message.startswith("1ᵀ A 1 sums all entries of a matrix A, and ∂z/∂w is m×n×p×n")
+    assert found.help == (
+        "written with indices, sum[i,j] ∂z[i,j]/∂w[p,q] sums over i,j and leaves p, q: did you mean that?"
+    )

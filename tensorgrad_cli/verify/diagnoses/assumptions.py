@@ -145,11 +145,16 @@ def _centred_columns(a: Array) -> Array:
 
 
 def _orthonormal(a: Array) -> Array:
-    return np.linalg.qr(a)[0] if a.shape[0] >= a.shape[1] else a
+    if a.shape[0] < a.shape[1]:
+        return a
+    # Either sign of the determinant, as the draws have it: the property says nothing of that.
+    q = np.linalg.qr(a)[0]
+    q[:, 0] *= np.sign(a[0, 0])
+    return np.asarray(q)
 
 
 def _orthonormal_rows(a: Array) -> Array:
-    return np.linalg.qr(a.T)[0].T if a.shape[1] >= a.shape[0] else a
+    return _orthonormal(a.T).T
 
 
 def _is_linear_in(draft: Draft, name: str) -> bool:

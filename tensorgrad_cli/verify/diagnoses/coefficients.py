@@ -405,7 +405,7 @@ def _multiplied(term: Term, c: Coefficient) -> list[Edit]:
         else:
             behind = f" / {power}"
     if numeral is not None and operand.span == tree.span:
-        edits.append(Edit.at(tree.span, f"{front}{behind}".strip() or "1"))
+        edits.append(Edit.at(tree.span, f"{front or '1'}{behind}".strip()))
     elif numeral is not None:
         text = tree.span.source.text
         end = tree.span.end

@@ -272,8 +272,8 @@ class Draft:
             found, derivatives, definitions, _ = elaborate_expression(
                 tree,
                 self.scope,
-                free=None if truth.matrix and not truth.indices else truth.indices,
-                matrix=truth.matrix if truth.indices else None,
+                free=truth.indices,
+                matrix=truth.matrix,
                 prefix=f"s{next(_numbers)}.",
             )
         except Issue:

@@ -8,10 +8,12 @@ from itertools import combinations, pairwise, product
 
 import numpy as np
 
+from tensorgrad_cli.algebra.elaborate import elaborate_expression
 from tensorgrad_cli.algebra.expression import (
     Apply,
     Const,
     Delta,
+    Dimension,
     Expression,
     Index,
     Ref,
@@ -19,14 +21,17 @@ from tensorgrad_cli.algebra.expression import (
     subexpressions,
 )
 from tensorgrad_cli.algebra.rewrite import simplified
+from tensorgrad_cli.notation.parse import parse_expression
 from tensorgrad_cli.notation.tree import Call, Derivative, Indexed, Name, Power, Tree, WrittenSum
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
+from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, close
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     as_factor,
     factors,
+    positions,
     removed,
     terms,
     walk,
@@ -66,6 +71,7 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
         joined = f" - {-number}" if number < 0 else f" + {number}"
         what = f"the term {number} is missing"
         yield Candidate("missing-term", what, draft.replaced([Edit(end, end, joined)]))
+    yield from _missing_entry(draft, lacking)
     for form in forms(draft):
         parts = terms_of(form)
         if len(parts) < 2:
@@ -81,6 +87,28 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
                     continue
                 if close(np.sum([a for a in arrays if a is not None], axis=0), lacking):
                     yield from _with_terms(draft, [parts[k] for k in chosen])
+
+
+def _missing_entry(draft: Draft, lacking: Array) -> Iterator[Candidate]:
+    """What is missing is an entry, or a call, that stands somewhere in the equation."""
+    if draft.matrix or draft.reading is None:
+        return
+    free = {index.name for index in draft.reading.free}
+    seen: set[str] = set()
+    for side in (draft.tree.left, draft.tree.right):
+        for node in walk(side):
+            written = node.span.text
+            if not isinstance(node, Indexed | Call) or written in seen:
+                continue
+            seen.add(written)
+            if any(isinstance(p, Name) and p.text not in free for _, _, p in positions(node)):
+                continue
+            pair = draft.values(draft.with_side(written))
+            for sign in (1, -1):
+                if pair is not None and close(sign * pair[1], lacking):
+                    end = draft.side.span.end
+                    text = draft.replaced([Edit(end, end, f" {'-+'[sign > 0]} {written}")])
+                    yield Candidate("missing-term", f"the term {written} is missing", text)
 
 
 def _constant(lacking: Array) -> Fraction | None:
@@ -315,15 +343,34 @@ def as_one(e: Expression, written: str) -> str:
 
 def _matrix_factors(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Candidate]:
     written = list(dict.fromkeys([*_written_atoms(draft, atoms), *_standing(draft)]))
-    for text, rank in written:
+    places = [(place, _shape_of(draft, place.span.text)) for place in _matrix_places(draft)]
+    for text in written:
+        shape = _shape_of(draft, text)
+        if shape is None:
+            continue
         what = f"the factor {text} is missing"
-        for place in _matrix_places(draft):
-            for joined in _joined(text, place, rank):
+        for place, around in places:
+            if around is None:
+                continue
+            for joined in _joined(text, shape, place, around, draft.reading is not None):
                 yield Candidate("missing-factor", what, draft.replaced([Edit.at(place.span, joined)]))
 
 
-def _written_atoms(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[tuple[str, int]]:
-    """Factors of the truth in matrix notation, with their ranks."""
+Shape = tuple[Dimension, ...]
+
+
+def _shape_of(draft: Draft, text: str) -> Shape | None:
+    """The shape of a piece of matrix notation on its own; None where it has none."""
+    try:
+        tree = parse_expression(Source("piece", text), draft.scope.vocabulary)
+        side = elaborate_expression(tree, draft.scope)[0]
+    except Issue:
+        return None
+    return tuple(index.dimension for index in side.indices)
+
+
+def _written_atoms(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[str]:
+    """Factors of the truth in matrix notation."""
     names = naming(draft)
     for atom in atoms:
         axes = tuple(sorted(atom.free))
@@ -331,10 +378,10 @@ def _written_atoms(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[tupl
             continue
         written = matrix.matrix_of(atom, _axes_of(atom, axes), names, GLYPHS)
         if written is not None:
-            yield written if _is_atomic(written) else f"({written})", len(axes)
+            yield written if _is_atomic(written) else f"({written})"
 
 
-def _standing(draft: Draft) -> Iterator[tuple[str, int]]:
+def _standing(draft: Draft) -> Iterator[str]:
     """Factors that stand in the claim itself, on either side."""
     for side in (draft.tree.left, draft.tree.right):
         for node in walk(side):
@@ -342,11 +389,11 @@ def _standing(draft: Draft) -> Iterator[tuple[str, int]]:
                 case Name(text):
                     shape = draft.scope.shape(text)
                     if shape is not None and len(shape) <= 2:
-                        yield node.span.text, len(shape)
+                        yield node.span.text
                 case Power() if node.span.text.endswith(("^-1", "⁻¹")):
-                    yield f"({node.span.text})", 2
+                    yield f"({node.span.text})"
                 case Call(function) if function.text == "inv":
-                    yield node.span.text, 2
+                    yield node.span.text
                 case _:
                     pass
 
@@ -374,18 +421,29 @@ def _matrix_places(draft: Draft) -> list[Tree]:
     return list(found.values())[: 2 * PLACES]
 
 
-def _joined(written: str, place: Tree, rank: int) -> Iterator[str]:
+def _joined(text: str, shape: Shape, place: Tree, around: Shape, keeps: bool) -> Iterator[str]:
+    """A factor put beside a place, in every way that shapes allow. `keeps`: the place keeps its shape."""
     body = as_factor(place)
-    if rank == 0:
-        yield (
-            f"{written} * {place.span.text}" if _starts_with_number(place) else f"{written} {place.span.text}"
-        )
+    if not shape:
+        yield f"{text} * {place.span.text}" if _starts_with_number(place) else f"{text} {place.span.text}"
         return
-    yield f"({body} ⊙ {written})"
-    yield f"({written} {body})"
-    yield f"({body} {written})"
-    if rank == 2:
-        other = f"{written}ᵀ" if written.isidentifier() or written.startswith("(") else f"({written})ᵀ"
-        yield f"({body} ⊙ {other})"
-        yield f"({other} {body})"
-        yield f"({body} {other})"
+    turned = f"{text}ᵀ" if text.isidentifier() or text.startswith("(") else f"({text})ᵀ"
+    forms = [(text, shape)] if len(shape) == 1 else [(text, shape), (turned, shape[::-1])]
+    for written, form in forms:
+        if form == around:
+            yield f"({body} ⊙ {written})"
+        square = len(form) == 2 and form[0] == form[1]
+        if keeps and not square:
+            continue
+        if len(form) == 1 and len(around) == 2 and form[0] == around[-1]:
+            yield f"({body} {written})"
+        if len(form) == 1 and len(around) == 1:
+            yield f"({written} {body})"
+            yield f"({body} {written})"
+        if len(form) == 2 and around and form[1] == around[0]:
+            yield f"({written} {body})"
+        if len(form) == 2 and around and around[-1] == form[0]:
+            yield f"({body} {written})"
+    if not keeps and len(shape) == 1 and len(around) == 1:
+        yield f"({body} {turned})"
+        yield f"({turned} {body})"

@@ -11,6 +11,7 @@ from tensorgrad_cli.algebra.expression import (
     Equation,
     Expression,
     Index,
+    Op,
     Product,
     Ref,
     Sum,
@@ -23,6 +24,7 @@ from tensorgrad_cli.algebra.expression import (
     substitute,
     summation,
 )
+from tensorgrad_cli.algebra.library import operation_expanded
 from tensorgrad_cli.algebra.normal import normal_form
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.scalars import is_size
@@ -38,6 +40,7 @@ __all__ = ["factors_of_truth", "forms", "printed", "printed_truth", "terms_of"]
 LARGE = 150
 SHORT = 60
 TERMS = 24
+DEFINED = frozenset({"softmax", "log_softmax", "var", "std", "normalize", "norm", "logsumexp"})
 
 
 def forms(draft: Draft) -> tuple[Expression, ...]:
@@ -68,6 +71,9 @@ def _forms(draft: Draft) -> Iterator[Expression]:
     if isinstance(low, Ref) and low.tensor[0] not in "∂‹":
         opened = _opened(draft, low, "")
         yield opened
+    spelled = _defined(opened)
+    if spelled != opened:
+        yield spelled
     whole = _written_out(draft, opened)
     if whole is not None:
         short = simplified(whole)
@@ -76,6 +82,13 @@ def _forms(draft: Draft) -> Iterator[Expression]:
         form = normal_form(whole)
         if sum(1 for _ in subexpressions(form)) < LARGE:
             yield form
+
+
+def _defined(e: Expression) -> Expression:
+    """The expression with operations such as `log_softmax` and `var` written out by their definition."""
+    if isinstance(e, Op) and e.operation in DEFINED:
+        return freshened(operation_expanded(e))
+    return mapped(e, _defined)
 
 
 def _opened(draft: Draft, expression: Expression, marks: str) -> Expression:
