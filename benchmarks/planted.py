@@ -197,7 +197,7 @@ def extra_sums(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
     if _indexed(side):
         return
     for node in walk(side):
-        if isinstance(node, Name) and _rank(bench, node) == 2:
+        if isinstance(node, Name) and _rank(bench, node) == 2 and not _in_derivative(side, node):
             yield put(text, [Edit.at(node.span, f"sum({node.span.text})")])
 
 
@@ -433,7 +433,7 @@ SLIPS: dict[str, tuple[Slip, frozenset[str]]] = {
     "term too many": (extra_terms, frozenset({"extra-term", "factor"})),
     "product": (products, frozenset({"product"})),
     "inverse": (inverses, frozenset({"inverse", "missing-assumption"})),
-    "order": (orders, frozenset({"order", "transpose"})),
+    "order": (orders, frozenset({"order", "transpose", "missing-assumption"})),
     "assumption": (assumptions, frozenset({"missing-assumption"})),
     "relative error": (relative_errors, frozenset()),
     "single entry": (single_entries, frozenset()),
@@ -616,6 +616,13 @@ class Planted:
         return judged.verdict
 
 
+def has_kind(outcome: Outcome) -> bool:
+    """Whether the language has a kind for the slip: not for a delta between two dimensions, for one."""
+    if outcome.mutant.slip == "diagonal only" and outcome.verdict == "ill-formed":
+        return False
+    return bool(outcome.mutant.kinds) and outcome.differs is not False
+
+
 def is_missed(outcome: Outcome) -> bool:
     """A mutant that differs and is not found out."""
     return outcome.differs is True and outcome.verdict not in WRONG
@@ -656,7 +663,7 @@ def report(outcomes: Sequence[Outcome], alarms: Sequence[str], claims: int, verb
     missed = [o for o in outcomes if is_missed(o)]
     false = [o for o in outcomes if is_false_alarm(o)]
     wrong = [o for o in outcomes if o.verdict in WRONG]
-    kinded = [o for o in wrong if o.mutant.kinds and o.differs is not False]
+    kinded = [o for o in wrong if has_kind(o)]
     named = [o for o in kinded if o.kind in o.mutant.kinds]
     unsound = [o for o in outcomes if o.suggestion is not None and o.suggested not in HOLDS]
     for o in missed:

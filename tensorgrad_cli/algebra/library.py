@@ -46,6 +46,7 @@ from tensorgrad_cli.source import Source
 
 __all__ = [
     "BUILTINS",
+    "OWN",
     "Scope",
     "UserFunction",
     "derivative_name",
@@ -53,6 +54,7 @@ __all__ = [
     "function_derivative",
     "function_domain",
     "function_kinks",
+    "function_name",
     "instantiate",
     "operation_derivative_at",
     "operation_expanded",
@@ -72,6 +74,15 @@ BUILTINS: Mapping[str, str] = {
     **dict.fromkeys(_LOWERED_MATRIX, "matrix"),
     "pi": "constant",
 }
+
+
+# Ends the name, in expressions, of a declared function that has the name of one of ours: no name has this sign.
+OWN = "°"
+
+
+def function_name(name: str) -> str:
+    """The name that a declared function has in expressions: its own, unless a function of ours is meant by that."""
+    return f"{name}{OWN}" if name in FUNCTIONS or name in ("pow", "pi") else name
 
 
 class UserFunction(Struct, frozen=True):
@@ -108,6 +119,14 @@ class Scope(Struct, frozen=True, dict=True):
             dimensions=frozenset(self.dimensions),
             builtins=BUILTINS,
         )
+
+    @cached_property
+    def applied(self) -> Mapping[str, UserFunction | None]:
+        """The declared functions by their names in expressions: the definition, or None of an abstract one."""
+        return {
+            **{function_name(name): None for name in self.abstract},
+            **{function_name(name): function for name, function in self.defined.items()},
+        }
 
     def shape(self, name: str) -> tuple[Dimension, ...] | None:
         """The shape of a tensor or a step; None where the name is neither."""

@@ -15,7 +15,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.implied_sums import ImpliedSums
-from tensorgrad_cli.algebra.library import BUILTINS, Scope, derivative_name
+from tensorgrad_cli.algebra.library import BUILTINS, Scope, derivative_name, function_name
 from tensorgrad_cli.algebra.ranges import Ranges, shape_words
 from tensorgrad_cli.notation.tree import Call, Indexed, Name, Number, Signed, Tree
 from tensorgrad_cli.source import Issue, Span
@@ -191,7 +191,7 @@ class Reading:
             if not 1 <= place <= arity:
                 raise Issue("arguments", call.span, f"{written} has no argument number {place}")
             order[place - 1] += 1
-        return name, tuple(order)
+        return function_name(name) if self.is_function(name) else name, tuple(order)
 
     def _arguments(self, call: Call) -> int:
         name = call.function.text

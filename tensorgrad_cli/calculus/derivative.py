@@ -51,9 +51,7 @@ __all__ = ["argument_indices", "derivative", "lowered"]
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "=", "!="})
 
 
-def derivative(
-    expression: Expression, tensor: str, indices: Sequence[Index]
-) -> Expression:
+def derivative(expression: Expression, tensor: str, indices: Sequence[Index]) -> Expression:
     """∂expression/∂tensor[indices], all other names held constant; `indices` are new free indices.
 
     The expression is a lowered one. Nothing is simplified but zeros and ones.
@@ -73,12 +71,7 @@ def derivative(
             case Sum(bound, body):
                 return summation(bound, rule(body))
             case Product(factors):
-                return add(
-                    *(
-                        _varied(factors, k, rule(factor))
-                        for k, factor in enumerate(factors)
-                    )
-                )
+                return add(*(_varied(factors, k, rule(factor)) for k, factor in enumerate(factors)))
             case Apply():
                 return add(
                     *(
@@ -180,20 +173,16 @@ def lowered(expression: Expression, scope: Scope) -> Expression:
         inner = mapped(part, down)
         if not isinstance(inner, Apply):
             return inner
-        function = scope.defined.get(inner.function)
+        function = scope.applied.get(inner.function)
         if function is not None:
             body = lowered(_user_template(function, inner.order), scope)
-            return instantiate(
-                body, dict(zip(function.parameters, inner.arguments, strict=True))
-            )
-        if inner.function in scope.abstract or not any(inner.order):
+            return instantiate(body, dict(zip(function.parameters, inner.arguments, strict=True)))
+        if inner.function in scope.applied or not any(inner.order):
             return inner
         if inner.function == "pow" or inner.function in FUNCTIONS:
             template = _row_template(inner.function, inner.order)
             parameters = _parameters(inner.function)
-            return instantiate(
-                template, dict(zip(parameters, inner.arguments, strict=True))
-            )
+            return instantiate(template, dict(zip(parameters, inner.arguments, strict=True)))
         return inner
 
     return down(expression)
@@ -207,9 +196,7 @@ def _parameters(name: str) -> tuple[str, ...]:
 def _row_template(name: str, order: tuple[int, ...]) -> Expression:
     """A derivative of a function with a row, over its parameters."""
     parameters = _parameters(name)
-    call = Apply(
-        name, (0,) * len(order), tuple(Ref(parameter) for parameter in parameters)
-    )
+    call = Apply(name, (0,) * len(order), tuple(Ref(parameter) for parameter in parameters))
     return _differentiated(call, parameters, order)
 
 
@@ -217,9 +204,7 @@ def _user_template(function: UserFunction, order: tuple[int, ...]) -> Expression
     return _differentiated(function.body, function.parameters, order)
 
 
-def _differentiated(
-    body: Expression, parameters: Sequence[str], order: Sequence[int]
-) -> Expression:
+def _differentiated(body: Expression, parameters: Sequence[str], order: Sequence[int]) -> Expression:
     for parameter, times in zip(parameters, order, strict=True):
         for _ in range(times):
             body = simplified(derivative(body, parameter, ()))

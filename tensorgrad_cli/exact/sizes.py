@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -27,6 +28,8 @@ __all__ = ["Condition", "assignments", "dimensions_of", "least_sizes"]
 Condition = tuple[str, str, str]
 
 _CANDIDATES = 96
+# So many candidates in a row that bring nothing new end the search, where there are enough.
+_IDLE = 16
 _SIGNS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "!=": operator.ne}
 
 
@@ -132,12 +135,16 @@ def assignments(
     if not names:
         return (known,) if _meets(known, dimensions, at_least, conditions) else ()
     found: dict[tuple[int, ...], dict[str, int]] = {}
+    draws = random.Random(int(rng.integers(2**62)))
+    idle = 0
     for attempt in range(_CANDIDATES * 4):
         spread = len(names) + 3 + attempt // _CANDIDATES * 4
-        sizes = _candidate(names, minimum, set(fixed.values()), spread, rng)
+        sizes = _candidate(names, minimum, set(fixed.values()), spread, draws)
+        before = len(found)
         if _meets({**known, **sizes}, dimensions, at_least, conditions):
             found.setdefault(tuple(sizes.values()), {**known, **sizes})
-        if len(found) >= _CANDIDATES:
+        idle = 0 if len(found) > before else idle + 1
+        if len(found) >= _CANDIDATES or (idle > _IDLE and len(found) >= 2 * count):
             break
     by_size = sorted(found.values(), key=lambda sizes: math.prod(sizes.values()))
     return _unlike(by_size, count)
@@ -148,17 +155,17 @@ def _candidate(
     minimum: Mapping[str, int],
     taken: set[int],
     spread: int,
-    rng: np.random.Generator,
+    draws: random.Random,
 ) -> dict[str, int]:
     used = set(taken)
     sizes: dict[str, int] = {}
-    for name in rng.permutation(names):
-        low = max(2, minimum.get(str(name), 2))
-        size = low + int(rng.integers(spread))
+    for name in draws.sample(names, len(names)):
+        low = max(2, minimum.get(name, 2))
+        size = low + draws.randrange(spread)
         while size in used:
             size = low + (size - low + 1) % (spread + len(used))
         used.add(size)
-        sizes[str(name)] = size
+        sizes[name] = size
     return dict(sorted(sizes.items()))
 
 

@@ -33,7 +33,7 @@ from tensorgrad_cli.algebra.expression import (
     multiply,
     size,
 )
-from tensorgrad_cli.algebra.library import BUILTINS
+from tensorgrad_cli.algebra.library import BUILTINS, OWN
 from tensorgrad_cli.render import derivatives, operations, products
 from tensorgrad_cli.render.naming import Names, Naming, counted, free_names, named, position, positions
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, NOTHING, PRODUCT, TERM, Piece, merged, wrapped
@@ -119,7 +119,7 @@ class Linear:
 
     def name(self, name: str) -> str:
         """A name in this notation."""
-        return name if self.glyphs.ascii else self.naming.spelling(name)
+        return name.removesuffix(OWN) if self.glyphs.ascii else self.naming.spelling(name)
 
     def number(self, value: Fraction) -> Piece:
         """A number: a numeral, a fraction or a negative one."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.elaborate import elaborate_step
 from tensorgrad_cli.algebra.expression import Apply, Dimension, Expression, subexpressions
-from tensorgrad_cli.algebra.library import BUILTINS, Scope
+from tensorgrad_cli.algebra.library import BUILTINS, Scope, function_name
 from tensorgrad_cli.notation.names import canonical, is_name
 from tensorgrad_cli.notation.parse import left_name, parse_equation
 from tensorgrad_cli.notation.tree import Call, EquationTree, Indexed, IndexRange, Mask, Name, Vocabulary
@@ -144,12 +144,12 @@ def _elaborated(head: Head, tree: EquationTree, scope: Scope) -> tuple[Step, Sco
 
 def with_arities(scope: Scope, expressions: Iterable[Expression]) -> Scope:
     """The scope in which an abstract function has as many arguments as its first use."""
-    unused = {name for name, arity in scope.abstract.items() if arity == 0}
+    unused = {function_name(name): name for name, arity in scope.abstract.items() if arity == 0}
     found: dict[str, int] = {}
     for expression in expressions if unused else ():
         for part in subexpressions(expression):
             if isinstance(part, Apply) and part.function in unused:
-                found.setdefault(part.function, len(part.arguments))
+                found.setdefault(unused[part.function], len(part.arguments))
     return replace(scope, abstract={**scope.abstract, **found}) if found else scope
 
 

@@ -10,6 +10,7 @@ from tensorgrad_cli.algebra.expression import Dimension
 from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.chain_key import Head, elaborate_chain, read_chain_heads
+from tensorgrad_cli.spec.chain_key import Heads as Steps
 from tensorgrad_cli.spec.check_key import read_check, read_layout
 from tensorgrad_cli.spec.claims_key import read_claims, read_derivations, read_implementations
 from tensorgrad_cli.spec.data_key import Files, Sizes, read_data, read_gradients
@@ -142,7 +143,7 @@ class _Reading:
         functions = read_function_heads(self.field("functions"), notes)
         refuse_layers(self.field("layers"), notes)
         chain = read_chain_heads(self.field("chain"), tensors.spans, self.source.span(0, 0), notes)
-        scope, bad_functions = define(functions, self.scope(dims, tensors, functions), notes)
+        scope, bad_functions = define(functions, self.scope(dims, tensors, functions, chain), notes)
         broken = frozenset(tensors.spellings) - frozenset(tensors.tensors)
         steps, scope = elaborate_chain(chain.heads, scope, broken | chain.broken, bad_functions, notes)
         declared = Declared(scope, frozenset(head.name for head in chain.heads) | chain.broken, broken)
@@ -197,9 +198,10 @@ class _Reading:
         node = self.field("note")
         return self.notes.text(node, "`note`") if node is not None else None
 
-    def scope(self, dims: Dims, tensors: Tensors, functions: Heads) -> Scope:
+    def scope(self, dims: Dims, tensors: Tensors, functions: Heads, chain: Steps) -> Scope:
         """What the names mean before the first step."""
         shapes = [tensor.shape for tensor in tensors.tensors.values()]
+        shapes += [head.shape for head in chain.heads if head.shape is not None]
         named = [d.name for shape in shapes for d in shape if d.fixed is None]
         return Scope(
             tensors=tensors.tensors,

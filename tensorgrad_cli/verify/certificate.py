@@ -13,7 +13,7 @@ from tensorgrad_cli.numeric.difference import Differences
 from tensorgrad_cli.verify.points import JITTERS
 from tensorgrad_cli.verify.variation import Variation
 
-__all__ = ["EPS", "JITTER_SAFETY", "Certificate", "bar_of"]
+__all__ = ["EPS", "JITTER_SAFETY", "Certificate", "Symmetry", "bar_of"]
 
 Array = NDArray[Any]
 
@@ -21,11 +21,26 @@ JITTER_SAFETY = 4.0
 EPS = 2.0**-52
 
 
+class Symmetry(Struct, frozen=True):
+    """uᵀHv - vᵀHu for random u and v by the complex step of a gradient of ours, its bar, and the size of uᵀHv:
+    it is no gradient where they differ."""
+
+    difference: float
+    bar: float
+    size: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the Hessian is symmetric as far as can be told."""
+        return not abs(self.difference) > self.bar
+
+
 class Certificate(Struct, frozen=True):
     """A derivative of ours against differences: the comparison, its cost, and how it was done.
 
     `missed` is, in projected mode, the part of the derivative above which an error would have been missed with
-    a probability below `projection.CHANCE`. `moving` is what the differences were taken of.
+    a probability below `projection.CHANCE`. `moving` is what the differences were taken of. `symmetry` is that of a
+    Hessian's diagonal block, where the complex step can be had.
     """
 
     comparison: Comparison
@@ -35,6 +50,7 @@ class Certificate(Struct, frozen=True):
     differences: Differences
     missed: float | None
     moving: Variation
+    symmetry: Symmetry | None = None
 
 
 def bar_of(copies: Array) -> Array:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.expression import Derivative
 from tensorgrad_cli.algebra.library import derivative_name
@@ -14,7 +15,7 @@ from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.numeric import complex_step, difference, projection
 from tensorgrad_cli.numeric.compare import compare
 from tensorgrad_cli.spec.model import CheckOptions
-from tensorgrad_cli.verify.certificate import EPS, JITTER_SAFETY, Certificate, bar_of
+from tensorgrad_cli.verify.certificate import EPS, JITTER_SAFETY, Certificate, Symmetry, bar_of
 from tensorgrad_cli.verify.points import Point
 from tensorgrad_cli.verify.projected import projected
 from tensorgrad_cli.verify.variation import Variation, variation
@@ -50,6 +51,27 @@ def certify(
     """
     numerator, by = varied(calculus, derivative)
     moving = variation(calculus, numerator, by, derivative.own, point)
+    found = _asked(calculus, derivative, moving, point, options, seed, known_zero)
+    denominators = derivative.denominators
+    if len(denominators) == 2 and denominators[0] == denominators[1] and moving.analytic:
+        return replace(found, symmetry=_symmetry(moving, seed))
+    return found
+
+
+def _symmetry(moving: Variation, seed: int) -> Symmetry:
+    uhv, vhu, bar = complex_step.symmetry(moving.function, moving.at, seed=seed)
+    return Symmetry(uhv - vhu, bar, abs(uhv))
+
+
+def _asked(
+    calculus: Calculus,
+    derivative: Derivative,
+    moving: Variation,
+    point: Point,
+    options: CheckOptions,
+    seed: int,
+    known_zero: bool,
+) -> Certificate:
     method = options.method if options.method != "auto" and moving.analytic else "central"
     first = _certified(calculus, derivative, moving, point, options, seed, method, known_zero)
     settled = first.comparison.verdict == "equal" or first.comparison.reason in ("kink", "vacuous")

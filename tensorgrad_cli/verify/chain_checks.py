@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from tensorgrad_cli.algebra.expression import Equation
+from tensorgrad_cli.numeric import projection
 from tensorgrad_cli.render import matrix, text
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.verify.certify import Certificate
@@ -54,6 +57,8 @@ def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
 
 def _verdict(certificate: Certificate) -> tuple[str, str | None]:
     comparison = certificate.comparison
+    if certificate.symmetry is not None and not certificate.symmetry.holds:
+        return "inconclusive", "internal"
     if comparison.verdict == "equal":
         return "verified", None
     if comparison.verdict == "different":
@@ -88,26 +93,44 @@ def _details(
     elif check.kind == "gradient":
         for equation in gradient_chain(bench, check):
             yield "through", text.equation(equation, naming)
-    if certificate.comparison.reason == "kink" and certificate.differences is not None:
+    if certificate.missed is not None:
+        yield "projected", _chance(certificate.missed)
+    if certificate.comparison.reason == "kink":
         yield "kink", _kink(bench, check, certificate)
+    symmetry = certificate.symmetry
+    if symmetry is not None:
+        yield "symmetry", f"uᵀHv - vᵀHu = {symmetry.difference:.1e}, of {symmetry.size:.1e}"
+
+
+def _chance(missed: float) -> str:
+    return (
+        f"an error above {missed:.1g} of the derivative would have been missed with probability below "
+        f"{projection.CHANCE:.0e}".replace("e-0", "e-")
+    )
 
 
 def _kink(bench: Workbench, check: ChainCheck, certificate: Certificate) -> str:
-    differences = certificate.differences
-    assert differences is not None
-    line = int(differences.kinks.argmax())
-    by = check.derivative.denominators[-1]
-    shape = [d.size(bench.points[0].sizes) for d in bench.calculus.shapes[by]]
-    place, rest = [], line
-    for size in reversed(shape):
-        place.append(rest % size)
-        rest //= size
-    entry = ",".join(str(k) for k in reversed(place))
-    said = f"{bench.scope.spelling(by)}[{entry}] lies on a kink"
-    if differences.slopes is not None:
-        left, right = (float(side.flat[0]) for side in differences.slopes[:, line])
-        said += f": slope {left:.4g} to its left, {right:.4g} to its right"
-    return said
+    """Which entry of what lies on a kink of which step, both slopes, and whether our derivative lies between."""
+    spell = bench.scope.spelling
+    of, by = spell(check.derivative.numerator), spell(check.derivative.denominators[-1])
+    if certificate.mode == "projected":
+        return f"{of} has a kink at the point: no derivative along a random direction of {by}"
+    comparison, slopes = certificate.comparison, certificate.differences.slopes
+    bottom = certificate.moving.bottoms[0]
+    split = len(comparison.worst) - len(bottom)
+    output, entry = comparison.worst[:split], comparison.worst[split:]
+    place = f"[{','.join(map(str, entry))}]" if entry else ""
+    said = f"{of} has a kink at {by}{place}"
+    if slopes is None:
+        return said
+    line = int(np.ravel_multi_index(entry, bottom)) if entry else 0
+    out = int(np.ravel_multi_index(output, certificate.moving.tops)) if output else 0
+    left, right = float(slopes[0, line, out]), float(slopes[1, line, out])
+    between = min(left, right) <= comparison.claim <= max(left, right)
+    return (
+        f"{said}: slope {left:.4g} to its left, {right:.4g} to its right, and the formula's "
+        f"{comparison.claim:.4g} {'lies' if between else 'does not lie'} between them"
+    )
 
 
 def _counterexample(bench: Workbench, equation: Equation, certificate: Certificate) -> Counterexample:

@@ -22,6 +22,7 @@ from tensorgrad_cli.algebra.expression import (
     substitute,
 )
 from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.algebra.occurrences import is_indexed
 from tensorgrad_cli.algebra.sides import is_number
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.notation.parse import parse_equation, parse_expression
@@ -147,7 +148,7 @@ def read_line(bench: Workbench, source: Source, start: Side, prefix: str, scope:
     """Read a line of a derivation as an equation with its start. Raises Issue."""
     tree = parse_expression(source, scope.vocabulary)
     # Where the start is a scalar both notations fit, and nothing is free.
-    free = None if start.matrix and (start.indices or not is_indexed(tree)) else start.indices
+    free = None if start.matrix and not is_indexed(tree) else start.indices
     side, derivatives, definitions, remarks = elaborate_expression(
         tree, scope, free=free, matrix=None if not start.indices else start.matrix, prefix=prefix
     )

@@ -9,7 +9,7 @@ from tensorgrad_cli.algebra.expression import (
     Expression,
     Index,
 )
-from tensorgrad_cli.algebra.library import BUILTINS, Scope
+from tensorgrad_cli.algebra.library import BUILTINS, OWN, Scope
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.render import latex, matrix, text
 from tensorgrad_cli.render.einsum import einsum_subscripts
@@ -38,6 +38,7 @@ def naming_of(
     ranks = {name: len(shape) for name, shape in shapes.items()}
     ranks |= {equation.tensor: len(equation.indices) for equation in definitions}
     derivatives = dict(calculus.asked) | {d.name: d for d in extra}
+    spellings |= {function: scope.spelling(function.removesuffix(OWN)) for function in scope.applied}
     declared = {*scope.tensors, *scope.steps, *scope.abstract, *scope.defined}
     return Naming(
         spellings=spellings,
@@ -45,7 +46,7 @@ def naming_of(
         derivatives=derivatives,
         definitions={equation.tensor: equation for equation in definitions},
         taken=frozenset(declared & {*BUILTINS, "delta", "eye", "ones", "I", "sum"}),
-        functions=frozenset({*scope.abstract, *scope.defined}),
+        functions=frozenset({*scope.abstract, *scope.defined, *scope.applied}),
         dimensions=frozenset(scope.dimensions),
     )
 

@@ -19,6 +19,7 @@ from tensorgrad_cli.algebra.expression import (
     references,
     subexpressions,
 )
+from tensorgrad_cli.algebra.library import function_name
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.spec.model import Spec
@@ -35,7 +36,7 @@ class Ground:
         self.scope = spec.scope
         self.calculus = Calculus((), spec.scope)
         self.minimum: dict[str, int] = {}
-        self.arity = {name: count for name, count in spec.scope.abstract.items() if count}
+        self.arity = {function_name(name): count for name, count in spec.scope.abstract.items() if count}
         for step in spec.chain:
             self.calculus.extend(step.definitions, step.derivatives)
             self.calculus.add_step(step.equation)
@@ -46,7 +47,7 @@ class Ground:
         functions have as many arguments as their first use."""
         for expression in expressions:
             for part in subexpressions(expression):
-                if isinstance(part, Apply) and part.function in self.scope.abstract:
+                if isinstance(part, Apply) and part.function in self.scope.applied:
                     self.arity.setdefault(part.function, len(part.arguments))
                 if isinstance(part, Ref) and part.tensor in self.calculus.shapes:
                     shape = self.calculus.shapes[part.tensor]

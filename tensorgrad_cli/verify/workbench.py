@@ -11,7 +11,8 @@ import numpy as np
 
 from tensorgrad_cli.algebra.expression import ZERO, Derivative, Ref
 from tensorgrad_cli.algebra.library import derivative_name
-from tensorgrad_cli.numeric.evaluate import AbstractFunction, Environment
+from tensorgrad_cli.numeric.abstract import AbstractFunction
+from tensorgrad_cli.numeric.environment import DEFAULT_MEMORY, Environment
 from tensorgrad_cli.numeric.sample import Facts, draw, draw_sizes, implied_facts
 from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.certify import Certificate, certify, certify_together
@@ -96,7 +97,8 @@ class Workbench(Ground):
         best: Point | None = None
         for turn in range(REPAIRS):
             arrays = draw(tensors, sizes, rng, scale=scale, data={} if free else self.spec.data)
-            environment = Environment(arrays=arrays, batched=frozenset(), sizes=sizes, functions=functions)
+            memory = max(DEFAULT_MEMORY, self.spec.check.max_memory)
+            environment = Environment(arrays, frozenset(), sizes, functions, memory)
             point = Point(self.calculus, environment, self.spec.tensors)
             best = best or point
             if self._finite(point):
@@ -181,7 +183,9 @@ class Workbench(Ground):
         if key in self._tried or len(derivative.denominators) > 1:
             return
         if derivative.own:
-            names = read_by(self, derivative.numerator) if derivative.numerator in self.calculus.equations else ()
+            names = (
+                read_by(self, derivative.numerator) if derivative.numerator in self.calculus.equations else ()
+            )
         elif derivative.numerator == self.spec.loss:
             tensors = self.spec.tensors
             names = tuple(n for n in self.spec.wrt if n in tensors and self.reached(self.spec.loss, n))

@@ -118,9 +118,9 @@ class Point:
 
 
 def _close(ours: Array, stepped: Array, what: str = "") -> None:
-    """Agreement to 1e-10, relative to the largest entry."""
+    """Agreement to 1e-10, relative to the largest entry; where all are nearly zero, to 1e-13."""
     assert np.shape(ours) == np.shape(stepped), what
-    scale = max(float(np.max(np.abs(stepped), initial=0.0)), 1e-6)
+    scale = max(float(np.max(np.abs(stepped), initial=0.0)), 1e-3)
     worst = float(np.max(np.abs(ours - stepped), initial=0.0))
     assert worst <= 1e-10 * scale, f"{what}: {worst:.3g} of {scale:.3g}"
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.model import CheckOptions, DimensionFact, Spec
 from tensorgrad_cli.spec.read import read
+from tensorgrad_cli.verify.run import check_spec
 
 QUESTION = """\
 title: Does this calculus argument involving rank-4 tensors make sense?
@@ -193,3 +194,12 @@ def test_a_damaged_spec_gives_issues_and_never_a_traceback(damages: list[tuple[i
     assert (spec is None) == bool(issues)
     for issue in issues:
         assert issue.rendered().startswith(f"error[{issue.code}]: ")
+
+
+def test_a_dimension_that_only_a_steps_shape_names() -> None:
+    text = "tensors: {a: []}\nchain: [{step: 'h[i] = a', shape: [p]}, 's = sum[i] h[i]^2']\nclaims: [∂s/∂a = 2 p a]\n"
+    spec, issues = read(Source("spec.yaml", text))
+    assert spec is not None, issues
+    assert "p" in spec.dimensions
+    report = check_spec(spec)
+    assert report.verdict == "pass" and report.checks[-1].verdict == "proved"

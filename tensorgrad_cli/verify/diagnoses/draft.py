@@ -216,7 +216,11 @@ class Draft:
 
     def _known(self, definition: Equation) -> str | None:
         expression = lowered(definition.expression, self.scope)
-        for name, equation in self.bench.calculus.equations.items():
+        equations = self.bench.calculus.equations
+        own = self.judged.reading.definitions if self.judged.reading is not None else ()
+        # The claim's own first, then the latest: of these the derivatives are known.
+        for name in (*(d.tensor for d in own), *reversed(equations)):
+            equation = equations[name]
             if name[0] == "‹" and equation.shape == definition.shape:
                 moved = dict(zip(definition.indices, equation.indices, strict=True))
                 if alike(substitute(expression, moved), equation.expression):

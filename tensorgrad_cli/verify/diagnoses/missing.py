@@ -427,6 +427,8 @@ def _joined(text: str, shape: Shape, place: Tree, around: Shape, keeps: bool) ->
     if not shape:
         yield f"{text} * {place.span.text}" if _starts_with_number(place) else f"{text} {place.span.text}"
         return
+    if not around:
+        yield f"{place.span.text} {text}"
     turned = f"{text}ᵀ" if text.isidentifier() or text.startswith("(") else f"({text})ᵀ"
     forms = [(text, shape)] if len(shape) == 1 else [(text, shape), (turned, shape[::-1])]
     for written, form in forms:
