@@ -11,6 +11,7 @@ the first one fills the caches that a session of many claims has filled.
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from tensorgrad_cli.spec.read import read, read_path
 from tensorgrad_cli.verify.run import check_spec
 from tensorgrad_cli.verify.verdict import SpecReport
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Values = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +62,7 @@ claims:
 """
 
 # How people write the error of the output and the derivative of tanh.
-ERRORS = ("(y - t) / m", "(1/m (y - t))", "(y / m - t / m)")
+ERRORS = ("((y - t) / m)", "(1/m (y - t))", "(y / m - t / m)")
 SLOPES = ("(1 - {h} ⊙ {h})", "tanh'({z})", "(1 - tanh({z})**2)")
 
 
@@ -70,7 +71,7 @@ def gradients() -> Iterator[tuple[str, str]]:
     for error in ERRORS:
         yield "y", error
         yield "h2", f"{error} W3ᵀ"
-        yield "W3", f"h2ᵀ ({error})"
+        yield "W3", f"h2ᵀ {error}"
         yield "b3", f"sum({error}, axis=0)"
     for error, second in product(ERRORS, SLOPES):
         outer = f"(({error} W3ᵀ) ⊙ {second.format(h='h2', z='z2')})"
@@ -98,6 +99,7 @@ def spec_text(factor: str = "") -> str:
 
 
 def in_process(text: str, seed: int) -> tuple[float, SpecReport]:
+    """Seconds, and the report."""
     started = time.perf_counter()
     spec, issues = read(Source("network.yaml", text))
     assert spec is not None, issues
@@ -105,18 +107,21 @@ def in_process(text: str, seed: int) -> tuple[float, SpecReport]:
     return time.perf_counter() - started, report
 
 
-def whole_process(text: str) -> float:
+def whole_process(text: str) -> tuple[float, float]:
+    """Seconds by the clock, and of the processor: on a busy machine only the second says something of us."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.yaml"
         path.write_text(text, encoding="utf-8")
-        started = time.perf_counter()
+        started, before = time.perf_counter(), os.times()
         subprocess.run(
             [sys.executable, "-m", "tensorgrad_cli", "check", "-q", str(path)],
             check=True,
             capture_output=True,
             cwd=ROOT,
         )
-        return time.perf_counter() - started
+        after = os.times()
+        used = after.children_user + after.children_system - before.children_user - before.children_system
+        return time.perf_counter() - started, used
 
 
 # --- a central-difference loop, as people write it ------------------------------------------------------------
@@ -140,7 +145,7 @@ def forward(values: Mapping[str, Any], given: str) -> float:
 
 def central(values: Values, name: str) -> Array:
     step = 1e-5
-    gradient = np.zeros_like(values[name])
+    gradient: Array = np.zeros_like(values[name])
     for at in np.ndindex(gradient.shape):
         ends = []
         for sign in (1, -1):
@@ -205,7 +210,7 @@ def over_specs(seed: int) -> tuple[list[float], int, int]:
     times: list[float] = []
     true = proved = 0
     for path in sorted((ROOT / "specs").glob("*.yaml")):
-        spec, _ = read_path(path)
+        spec, _ = read_path(str(path))
         if spec is None:
             continue
         for check in check_spec(spec, seed).checks:
@@ -236,11 +241,12 @@ def main() -> None:
     ]
     named = sum(check.diagnosis is not None and check.diagnosis.kind == "factor" for check in refuted)
     sizes = "  ".join(f"{name} = {size}" for name, size in report.dims.items())
-    median = statistics.median(whole)
+    median, used = (statistics.median(column) for column in zip(*whole, strict=True))
     print(f"{COUNT} claims on a three-layer network   {sizes}")
     print(
         f"  ours, whole process        {median:6.2f} s   goal {GOAL_SECONDS} s {met(median < GOAL_SECONDS)}"
     )
+    print(f"  …, of the processor        {used:6.2f} s")
     print(f"  ours, in process           {first:6.2f} s   {verdicts.count('proved')} of {COUNT} proved")
     print(f"  ours, in process again     {statistics.median(again):6.2f} s")
     print(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import assert_never
 
 from tensorgrad_cli.algebra.canonical import lettered, ordered, text
@@ -81,6 +82,9 @@ def equal(left: Expression, right: Expression) -> bool:
     return first is not None and first == _canonical(right)
 
 
+# The claims of a spec have sides in common, and a claim's sides are compared as written and with derivatives
+# written out.
+@lru_cache(maxsize=1024)
 def _canonical(expression: Expression) -> Expression | None:
     try:
         work = Work(_TERMS, _PRODUCTS)

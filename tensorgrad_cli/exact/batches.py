@@ -88,7 +88,7 @@ class Batches:
         self._equation = equation
         self._signs = signs
         self._fixed = fixed
-        self._conditions = tuple(conditions)
+        self.conditions = tuple(conditions)
         self._seed = seed
         self._sizes: dict[object, tuple[dict[str, int], ...]] = {}
         self._kept: dict[object, Batch] = {}
@@ -110,7 +110,7 @@ class Batches:
                 self._fixed,
                 sorted(at_least),
                 rng,
-                conditions=self._conditions,
+                conditions=self.conditions,
             )
         return self._sizes[key]
 

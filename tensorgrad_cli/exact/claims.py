@@ -22,6 +22,7 @@ from tensorgrad_cli.exact.contract import ordered
 from tensorgrad_cli.exact.definitions import Definitions
 from tensorgrad_cli.exact.domain import conditions
 from tensorgrad_cli.exact.measure import Measure, Measures, pattern_bits, plus
+from tensorgrad_cli.exact.pointwise import pointwise
 from tensorgrad_cli.exact.signs import Signs
 from tensorgrad_cli.exact.sizes import Condition, dimensions_of, least_sizes
 
@@ -78,6 +79,8 @@ class Claims:
         self._measures = Measures(tensors, equation)
         self._opaque_measures = Measures(tensors, equation, opaque=True)
         self.batches = Batches(tensors, equation, self._definitions.signs, fixed, seed, conditions)
+        # Sizes of which something is said: a size, a smallest one, a condition.
+        self._bound = {*minimum, *fixed}.union(*((name, other) for name, _, other in self.batches.conditions))
         self._needs: dict[Expression, _Need] = {}
 
     def expanded(self, expression: Expression) -> Expression:
@@ -108,6 +111,23 @@ class Claims:
             tuple(dict.fromkeys(condition for need in needs for condition in need.domain)),
             frozenset().union(*(need.spans for need in needs), (frozenset(e.indices) for e in equations)),
         )
+
+    def narrowed(self, claim: Claim) -> Claim | None:
+        """The claim with size 1 for the dimensions along which it is one equation for each entry; None where
+        there are none."""
+        equations = self._needed((claim.left, claim.right))
+        needs = [self._need(e) for e in (claim.left, claim.right, *(e.expression for e in equations))]
+        names = frozenset[str]().union(*(need.references for need in needs)) & self._tensors.keys()
+        tensors = {name: self._tensors[name] for name in names}
+        found = pointwise((claim.left, claim.right), equations, tensors, self._shape)
+        ones = {d.name: 1 for d in found if d.name not in self._bound}
+        if not ones:
+            return None
+        sizes = tuple({**given, **ones} for given in claim.sizes)
+        measure = claim.measure
+        if measure.discrete and not measure.signs:
+            measure = replace(measure, bits=min(measure.bits, self._pattern_bits(needs, sizes)))
+        return replace(claim, sizes=sizes, measure=measure)
 
     def _sizes(
         self, needs: list[_Need], equations: tuple[Equation, ...], free: tuple[Index, ...]

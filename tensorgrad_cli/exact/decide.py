@@ -118,7 +118,12 @@ class Session:
     def decide(self, left: Expression, right: Expression, free: tuple[Index, ...] = ()) -> Decision:
         """Whether two lowered expressions are equal for all sizes and for all inputs of the domain."""
         try:
-            return self._decided(self._claims.claim(left, right, free))
+            claim = self._claims.claim(left, right, free)
+            decision = self._decided(claim)
+            if decision.outcome == "unknown" and (narrow := self._claims.narrowed(claim)) is not None:
+                narrower = self._decided(narrow)
+                return narrower if narrower.outcome == "equal" else decision
+            return decision
         except Undefined as undefined:
             return Decision("unknown", note=f"{undefined.args[0]} has no value of its own")
         finally:

@@ -26,6 +26,8 @@ ACCEPT_TENSOR = 1e-9
 JITTERS = 4
 SAFETY = 4.0
 EPS = 2.0**-52
+# Near the smallest numbers there are, rounding is no part of a number any more.
+TINY = 2.0**-1000
 
 
 class Comparison(Struct, frozen=True):
@@ -87,7 +89,7 @@ def compare(
         error = np.where(known, np.abs(claim - truth), np.nan)
         error = np.where(known & ~np.isfinite(claim), np.inf, error)
         rms, rows = row_sizes(np.where(known, np.abs(truth), 0.0), row)
-        allowed = bars + atol + rtol * np.abs(truth)
+        allowed = bars + atol + rtol * np.abs(truth) + TINY
         wrong = known & ~(error <= allowed) & np.isfinite(bars) & ~tied
         scale = np.maximum(np.abs(truth), rms)
         zero = (claim == 0) & (truth == 0) & ((bars == 0) | (False if still is None else still))

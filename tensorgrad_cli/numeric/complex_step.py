@@ -44,6 +44,7 @@ def jacobian(
     perturb: Perturb | None = None,
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
+    inside: float = 0.0,
     seed: int = 0,
 ) -> Differences:
     """The derivative of every output of f by every input; arguments and result as of `difference.jacobian`.
@@ -52,7 +53,9 @@ def jacobian(
     """
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x, groups) if scale is None else scale
-    probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory)
+    probe = Probe(
+        f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory, inside=inside
+    )
     with np.errstate(all="ignore"):
         return stepped(probe, scale, np.random.default_rng(seed))
 
@@ -65,13 +68,16 @@ def directional(
     scale: Array | None = None,
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
+    inside: float = 0.0,
     seed: int = 0,
 ) -> Differences:
     """The derivatives of f along the rows of `directions` [d, n]. Of a gradient they are Hessian-vector
     products."""
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x) if scale is None else scale
-    probe = Probe(f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory)
+    probe = Probe(
+        f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory, inside=inside
+    )
     with np.errstate(all="ignore"):
         return stepped(probe, np.ones(len(directions)), np.random.default_rng(seed))
 

@@ -81,16 +81,19 @@ def jacobian(
     perturb: Perturb | None = None,
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
+    inside: float = 0.0,
     seed: int = 0,
 ) -> Differences:
     """The derivative of every output of f by every input, by central differences.
 
     f maps points [batch, n] to values [batch, m], or to (values, branches [batch, b]). x has n entries (any
-    shape, taken in C order). See `scales` for the steps, `probe.Probe` for `perturb` and `point_bytes`.
+    shape, taken in C order). See `scales` for the steps, `probe.Probe` for `perturb`, `point_bytes` and `inside`.
     """
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x, groups) if scale is None else scale
-    probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory)
+    probe = Probe(
+        f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory, inside=inside
+    )
     with np.errstate(all="ignore"):
         return differences(probe, scale, np.random.default_rng(seed), max_memory)
 
@@ -104,6 +107,7 @@ def directional(
     noise: Array | None = None,
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
+    inside: float = 0.0,
     seed: int = 0,
 ) -> Differences:
     """The derivatives of f along the rows of `directions` [d, n]; a step of 1 is the whole direction.
@@ -113,7 +117,9 @@ def directional(
     """
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x) if scale is None else scale
-    probe = Probe(f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory)
+    probe = Probe(
+        f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory, inside=inside
+    )
     with np.errstate(all="ignore"):
         return differences(probe, np.ones(len(directions)), np.random.default_rng(seed), max_memory, noise)
 
@@ -311,7 +317,7 @@ def without(taken: Sequence[int], chunks: Sequence[tuple[int, ...]]) -> list[tup
 
 
 def reference(probe: Probe) -> float:
-    """The size of terms that may cancel unseen where f does not move: that of f's outputs, else of its
-    inputs."""
+    """The size of terms that may cancel unseen where f does not move: that of f's outputs (else of its inputs), or
+    of what is known to be inside f."""
     finite = np.abs(probe.centre[np.isfinite(probe.centre)])
-    return float(finite.max(initial=0.0) or np.abs(probe.x).max(initial=0.0))
+    return max(float(finite.max(initial=0.0) or np.abs(probe.x).max(initial=0.0)), probe.inside)

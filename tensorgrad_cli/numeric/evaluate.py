@@ -15,7 +15,7 @@ from tensorgrad_cli.numeric.branches import Branch, recorded
 from tensorgrad_cli.numeric.environment import Environment, TooLarge
 from tensorgrad_cli.numeric.memory import allocated
 from tensorgrad_cli.numeric.plan import plan
-from tensorgrad_cli.numeric.run import Run, run
+from tensorgrad_cli.numeric.run import Run, largest, run
 from tensorgrad_cli.numeric.steps import Plan
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "chain_memory",
     "evaluate",
     "evaluate_chain",
+    "largest_inside",
 ]
 
 
@@ -100,6 +101,16 @@ def chain_memory(
         if made.batched:
             batched = batched | {name}
     return max(most, kept)
+
+
+def largest_inside(equations: Chain, environment: Environment) -> float:
+    """The largest number met while equations are evaluated, from arrays without a batch axis that are all there."""
+    top = 0.0
+    with np.errstate(all="ignore"):
+        for equation in equations:
+            made = plan(equation.expression, equation.indices, frozenset())
+            top = max(top, largest(made, Run(environment.arrays, environment, np)))
+    return top
 
 
 @lru_cache(maxsize=1024)

@@ -63,8 +63,8 @@ def last_places(size: NDArray[Any]) -> NDArray[Any]:
     """One unit in the last place of each positive number, as `numpy.spacing` has it but faster: the exponent's
     bits are read."""
     bits = size.view(np.int64) & np.int64(0x7FF0_0000_0000_0000)
-    places: NDArray[Any] = bits.view(np.float64) * EPS
-    return np.maximum(places, SMALLEST, out=places)
+    places: NDArray[Any] = np.maximum(bits.view(np.float64) * EPS, SMALLEST)
+    return places
 
 
 def drawn_moves(size: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -154,7 +154,10 @@ def noise_of(
         seen = deviations(values)
         one_piece = branches is None or bool(np.all(branches == branches[:1]))
         usable = np.isfinite(seen).all(axis=0) & (one_piece or number == 0)
-        rough = bool(np.any(usable & (seen[-1] > ROUGH * np.maximum(sigma, floor)))) if number else False
+        # Kinks within a grid are a structure as well.
+        rough = number > 0 and (
+            not one_piece or bool(np.any(usable & (seen[-1] > ROUGH * np.maximum(sigma, floor))))
+        )
         largest = seen.max(axis=0)
         falling = seen[0] > CONSISTENT * seen[-1]
         leap = (sigma > LEAP * floor.max(initial=0.0)) & (largest > LEAP * sigma)

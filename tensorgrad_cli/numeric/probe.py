@@ -21,7 +21,7 @@ Perturb: TypeAlias = Callable[[NDArray[np.intp], Array], Any]
 
 MAX_MEMORY = 2**30
 # A block of points that stays near the processor's caches is evaluated faster than one that fills the memory.
-BLOCK = 2**23
+BLOCK = 2**21
 
 
 def scales(x: Array, groups: Sequence[int] | None = None) -> Array:
@@ -62,7 +62,7 @@ class Probe:
     `f` maps points [batch, n] to values [batch, m] or to a pair (values, branches [batch, b]); branches are
     any array that changes where f passes from one smooth piece to another. `perturb(coordinates, steps)`,
     where given, yields the same for the points x + steps[b] · e(coordinates[b]) and may share work between
-    them. `point_bytes` is what one point costs inside f.
+    them. `point_bytes` is what one point costs inside f; `inside` the size of the largest number met in f.
     """
 
     def __init__(
@@ -75,12 +75,14 @@ class Probe:
         perturb: Perturb | None = None,
         point_bytes: int | None = None,
         max_memory: int = MAX_MEMORY,
+        inside: float = 0.0,
     ) -> None:
         self.f = f
         self.x = x
         self.scale = scale
         self.directions = directions
         self.perturb = perturb
+        self.inside = inside
         self.evaluations = 0
         self.centre = np.zeros(0)
         self.centre_branches: Array | None = None

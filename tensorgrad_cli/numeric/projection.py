@@ -54,6 +54,7 @@ def project(
     groups: Sequence[int] | None = None,
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
+    inside: float = 0.0,
     seed: int = 0,
 ) -> Projection:
     """The derivatives of f along `count` random directions, by `method` 'central' or 'complex'."""
@@ -61,7 +62,16 @@ def project(
     scale = scales(x, groups) if scale is None else scale
     rows = directions(scale, count, seed=seed)
     directional = complex_step.directional if method == "complex" else difference.directional
-    found = directional(f, x, rows, scale=scale, point_bytes=point_bytes, max_memory=max_memory, seed=seed)
+    found = directional(
+        f,
+        x,
+        rows,
+        scale=scale,
+        point_bytes=point_bytes,
+        max_memory=max_memory,
+        inside=inside,
+        seed=seed,
+    )
     return Projection(rows, scale, found)
 
 

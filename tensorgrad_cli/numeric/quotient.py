@@ -59,7 +59,8 @@ def find(
     """The best quotient of each line [lines] and output [m] from samples at steps 2^exponent · unit.
 
     Larger steps may help where noise prevails and the best window begins at the largest step; smaller ones,
-    from 2^next_finer on, where it ends beside or below them and truncation prevails, or they lie in a gap.
+    from 2^next_finer on, where it ends beside or below them or the smallest steps contradict it, and truncation
+    prevails, or they lie in a gap.
     """
     unusable = np.isnan(samples.values)
     stuck = np.all(unusable | (samples.values == centre), axis=1) & ~np.all(unusable, axis=1)
@@ -73,11 +74,12 @@ def find(
     if broken.any():
         lines = np.flatnonzero(broken)
         part = Samples(samples.values[:, :, lines], samples.steps[:, :, lines], samples.crossed[:, :, lines])
+        noise = sigma if sigma.ndim == 1 else sigma[lines]
         for side in (0, 1):
-            replace_better(chosen, lines, one_sided(part, exponents, unit[lines], centre, sigma, side))
+            replace_better(chosen, lines, one_sided(part, exponents, unit[lines], centre, noise, side))
     noisy = chosen.noise > chosen.truncation
     low = chosen.last >= sum(exponent > next_finer for exponent in exponents) - 1
-    finer = low if next_finer > exponents[-1] else low & ~noisy
+    finer = low if next_finer > exponents[-1] else (low | chosen.doubted) & ~noisy
     return Found(chosen.values, chosen.bars, still, noisy & (chosen.first == 0), finer, broken)
 
 
@@ -129,6 +131,6 @@ def nominal(exponents: Sequence[int]) -> list[float]:
 def replace_better(chosen: Extrapolated, lines: NDArray[np.intp], other: Extrapolated) -> None:
     """Take over, on these lines, the entries of `other` with the smaller bar."""
     better = other.bars < chosen.bars[lines]
-    for name in ("values", "truncation", "noise", "first", "last"):
+    for name in ("values", "truncation", "noise", "first", "last", "doubted"):
         mine = getattr(chosen, name)
         mine[lines] = np.where(better, getattr(other, name), mine[lines])

@@ -36,6 +36,7 @@ class Extrapolated(Struct, frozen=True):
     """The chosen entry of each triangle: its value, the two parts of its error, and the window of steps it
     used.
 
+    `doubted`: a window of smaller steps contradicts it, and that is its error.
     `first` and `last` are positions in the steps (largest step first); where no window was usable the value
     is NaN, `truncation` infinite.
     """
@@ -45,6 +46,7 @@ class Extrapolated(Struct, frozen=True):
     noise: NDArray[Any]
     first: NDArray[np.int8]
     last: NDArray[np.int8]
+    doubted: NDArray[np.bool_]
 
     @property
     def bars(self) -> NDArray[Any]:
@@ -68,6 +70,7 @@ def extrapolate(
     best = np.full(shape, np.inf, quotients.dtype)
     first = np.zeros(shape, np.int8)
     last = np.full(shape, len(steps) - 1, np.int8)
+    doubted = np.zeros(shape, np.bool_)
     measured = (SIGMAS * WEIGHT[power]) * noise
     witnesses = smallest_windows(quotients, measured, steps, power)
     quotients, propagated = trust(quotients, measured, sum(step > 2.0**NEAR for step in steps))
@@ -79,7 +82,8 @@ def extrapolate(
             correction = (parents[k] - parents[k - 1]) / (ratio - 1.0)
             row[k] = parents[k] + correction
             # The distance to the parent with the larger steps is ratio times the distance to the other.
-            apart = np.abs(correction) * ratio
+            own = np.abs(correction) * ratio
+            apart = own.copy()
             for value, error in witnesses[k:]:
                 distance = np.abs(row[k] - value)
                 np.copyto(apart, distance, where=(distance > error) & (distance > apart))
@@ -92,7 +96,8 @@ def extrapolate(
                 np.copyto(best, total, where=better)
                 np.copyto(first, np.int8(k - order), where=better)
                 np.copyto(last, np.int8(k), where=better)
-    return Extrapolated(values, truncation, sigma, first, last)
+                np.copyto(doubted, apart > own, where=better)
+    return Extrapolated(values, truncation, sigma, first, last, doubted)
 
 
 def smallest_windows(

@@ -32,7 +32,7 @@ from tensorgrad_cli.numeric.steps import (
     View,
 )
 
-__all__ = ["Run", "run"]
+__all__ = ["Run", "largest", "run"]
 
 Array = Any
 
@@ -81,6 +81,19 @@ def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
     if plan.missing:
         result = np.broadcast_to(result, _shape(plan.order, work, batch))
     return result, slots
+
+
+def largest(plan: Plan, work: Run) -> float:
+    """The largest number on the way to the result, what is read not counted: rounding is a part of it even where
+    the result is small."""
+    slots: list[Array] = []
+    top = 0.0
+    for step in plan.steps:
+        slots.append(_done(step, slots, work, plan, 1))
+        if not isinstance(step, View):
+            size = np.abs(slots[-1])
+            top = max(top, float(np.max(size, initial=0.0, where=np.isfinite(size))))
+    return top
 
 
 def _done(step: Step, slots: Sequence[Array], work: Run, plan: Plan, batch: int) -> Array:

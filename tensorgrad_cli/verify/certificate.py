@@ -53,10 +53,11 @@ class Certificate(Struct, frozen=True):
     symmetry: Symmetry | None = None
 
 
-def bar_of(copies: Array) -> Array:
-    """The bar of an evaluation from its copies moved by one last place."""
+def bar_of(copies: Array, magnitude: Array | float = 0.0) -> Array:
+    """The bar of an evaluation from its copies moved by one last place, and the size of the terms it adds up: those
+    of 1 - tanh(x)² do not move where tanh(x) is 1."""
     with np.errstate(all="ignore"):
         spread = np.max(np.abs(copies[1:] - copies[0]), axis=0) if JITTERS else np.zeros(copies.shape[1:])
         spread = np.where(np.isfinite(spread), spread, 0.0)
-        bar: Array = JITTER_SAFETY * (spread + EPS * np.abs(copies[0]))
+        bar: Array = JITTER_SAFETY * (spread + EPS * np.maximum(np.abs(copies[0]), magnitude))
     return bar

@@ -53,7 +53,8 @@ def certify(
     moving = variation(calculus, numerator, by, derivative.own, point)
     found = _asked(calculus, derivative, moving, point, options, seed, known_zero)
     denominators = derivative.denominators
-    if len(denominators) == 2 and denominators[0] == denominators[1] and moving.analytic:
+    scalar = moving.outputs == moving.at.size
+    if scalar and len(denominators) == 2 and denominators[0] == denominators[1] and moving.analytic:
         return replace(found, symmetry=_symmetry(moving, seed))
     return found
 
@@ -131,10 +132,11 @@ def _certified(
     if options.mode == "projected" or (options.mode == "auto" and large):
         (found,) = projected(calculus, (derivative,), moving, point, options, seed, method, known_zero)
         return found
-    return _full(derivative, moving, point, options, seed, method, known_zero)
+    return _full(calculus, derivative, moving, point, options, seed, method, known_zero)
 
 
 def _full(
+    calculus: Calculus,
     derivative: Derivative,
     moving: Variation,
     point: Point,
@@ -148,15 +150,19 @@ def _full(
         moving.function,
         moving.at,
         seed=seed,
+        perturb=moving.perturb if method == "central" else None,
         point_bytes=moving.point_bytes,
         max_memory=options.max_memory,
+        inside=moving.inside,
     )
     ours = point.copies(derivative.name)
+    equation = calculus.equations[derivative.name]
+    terms = point.magnitude(equation.expression, equation.indices)
     shape = ours.shape[1:]
     rank = len(moving.bottoms[0])
     comparison = compare(
         ours[0],
-        bar_of(ours),
+        bar_of(ours, terms),
         np.moveaxis(found.values, 0, 1).reshape(shape),
         np.moveaxis(found.bars, 0, 1).reshape(shape),
         row=tuple(range(len(shape) - rank, len(shape))) or None,

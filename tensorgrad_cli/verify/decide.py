@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tensorgrad_cli.algebra.expression import (
     ZERO,
     Chain,
+    Equation,
     Expression,
     Index,
     Ref,
@@ -30,6 +31,7 @@ from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.compare import Comparison, compare
 from tensorgrad_cli.verify.certify import EPS, JITTER_SAFETY, bar_of
 from tensorgrad_cli.verify.points import Point
+from tensorgrad_cli.verify.variation import piecewise
 from tensorgrad_cli.verify.verdict import Proof
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -153,6 +155,9 @@ def _verdict(
     if decision is not None and decision.outcome == "different":
         return _exactly_different(bench, question, comparison, point)
     if comparison.verdict == "equal":
+        other = _on_another_branch(bench, question)
+        if other is not None:
+            return Answer("refuted", comparison=other[0], point=other[1])
         return _verified(bench, question, comparison, point, domain)
     return Answer("inconclusive", comparison.reason or "unresolved", comparison=comparison, point=point)
 
@@ -176,6 +181,21 @@ def _exactly_different(bench: Workbench, question: Question, comparison: Compari
                 remarks=(f"at {_sizes(fixed)} only",),
             )
     return Answer("refuted", comparison=comparison, point=point, exactly_different=True)
+
+
+def _on_another_branch(bench: Workbench, question: Question) -> tuple[Comparison, Point] | None:
+    """A point at which the sides differ, where functions with kinks are on the way: a hinge may well be active at
+    every point so far."""
+    names = references(question.left) | references(question.right)
+    given = frozenset[str]().union(*(references(equation.expression) for equation in question.at))
+    sides = (Equation("", (), question.left), Equation("", (), question.right))
+    if not piecewise((*sides, *question.at, *bench.calculus.closure(sorted(names | given)))):
+        return None
+    for number in range(len(bench.branch_points)):
+        comparison, point = numbers(bench, question, bench.branch_points[number])
+        if comparison.verdict == "different":
+            return comparison, point
+    return None
 
 
 def _verified(
@@ -230,6 +250,12 @@ def _same_form(bench: Workbench, question: Question) -> bool:
 
 def _inlined(bench: Workbench, expression: Expression) -> Expression | None:
     """The expression with derivatives and named expressions written out; None where it grows too long."""
+    if expression not in bench.written_out:
+        bench.written_out[expression] = _written_out(bench, expression)
+    return bench.written_out[expression]
+
+
+def _written_out(bench: Workbench, expression: Expression) -> Expression | None:
     budget = [INLINE_LIMIT]
 
     def out(part: Expression) -> Expression:

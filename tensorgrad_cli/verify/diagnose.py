@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from msgspec import Struct
 
-from tensorgrad_cli.algebra.expression import ZERO, subexpressions
+from tensorgrad_cli.algebra.expression import ZERO, Expression, references, subexpressions
 from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.algebra.rewrite import difference
 from tensorgrad_cli.notation.parse import parse_equation
@@ -22,15 +22,17 @@ from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.claims import Judged
 from tensorgrad_cli.verify.diagnoses import (
     assumptions,
-    coefficients,
-    missing,
+    extra_factors,
+    missing_factors,
+    missing_terms,
     names,
     products,
     sums,
+    terms,
     truth,
     whole,
 )
-from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, is_derivative
 from tensorgrad_cli.verify.diagnoses.splice import doubled, put
 from tensorgrad_cli.verify.formulas import shown
 from tensorgrad_cli.verify.verdict import Diagnosis
@@ -44,11 +46,12 @@ DIAGNOSES: tuple[Slips, ...] = (
     whole.axes_in_another_order,
     whole.diagonal_alone,
     assumptions.unstated_property,
+    names.other_axis,
     names.transpose,
-    coefficients.sign,
+    terms.sign,
     sums.sum_reaches,
-    coefficients.mean_or_sum,
-    coefficients.constant_factor,
+    terms.mean_or_sum,
+    terms.constant_factor,
     products.other_product,
     products.inverse,
     products.order,
@@ -57,23 +60,26 @@ DIAGNOSES: tuple[Slips, ...] = (
     sums.sum_elsewhere,
     names.other_function,
     names.other_index,
-    missing.missing_delta,
-    missing.factor_too_many,
-    coefficients.term_too_many,
-    missing.missing_term,
+    missing_factors.missing_delta,
+    extra_factors.factor_too_many,
+    terms.term_too_many,
+    missing_terms.missing_term,
     names.other_argument,
-    missing.partial,
+    missing_terms.partial,
     names.transpose_two,
-    missing.missing_factor,
-    missing.factor_to_divide,
+    missing_factors.missing_factor,
+    extra_factors.factor_to_divide,
+    names.function_missing,
     names.other_variable,
     assumptions.sums_to_zero,
 )
 
 # So many texts are tried, and so many that fit in numbers are decided, before nobody knows.
-TRIALS = 900
+TRIALS = 700
 DECISIONS = 6
-SECONDS = 3.0
+SECONDS = 1.0
+# Kinds that explain nothing where the claim would be that something is itself.
+SAYING_NOTHING = frozenset({"wrong-argument", "missing-term", "missing-factor", "extra-factor"})
 # A difference of more nodes than this is not printed.
 LONG = 40
 
@@ -120,7 +126,7 @@ class Search:
         self.draft = draft
         self.tried: set[str] = {draft.text}
         self.decisions = 0
-        self.end = time.perf_counter() + SECONDS
+        self.end = time.thread_time() + SECONDS
 
     def found(self) -> Diagnosis | None:
         """The diagnosis, None where no candidate holds."""
@@ -133,20 +139,28 @@ class Search:
         return None
 
     def _spent(self) -> bool:
-        return self.draft.trials > TRIALS or time.perf_counter() > self.end
+        return self.draft.trials > TRIALS or time.thread_time() > self.end
 
     def _first(self, slips: Slips) -> Diagnosis | None:
         for candidate in slips(self.draft):
             if candidate.text is None:
                 return self._without_text(candidate)
-            if candidate.text in self.tried:
+            trivial = self._is_trivial(candidate.text)
+            if candidate.text in self.tried or (trivial and candidate.kind in SAYING_NOTHING):
                 continue
             self.tried.add(candidate.text)
             if self._holds(candidate.text):
-                return Diagnosis(candidate.kind, candidate.message, self._tidy(candidate.text))
+                text = None if trivial else self._tidy(candidate.text)
+                return Diagnosis(candidate.kind, candidate.message, text)
             if self._spent():
                 return None
         return None
+
+    def _is_trivial(self, text: str) -> bool:
+        """Whether both sides would read the same: that `y = y` holds says nothing."""
+        left, right = self.draft.tree.left.span, self.draft.tree.right.span
+        between = self.draft.text[left.end : right.start]
+        return text == f"{self.draft.other.span.text}{between}{self.draft.other.span.text}"
 
     def _holds(self, text: str) -> bool:
         if self.decisions >= DECISIONS or not self.draft.fits(text):
@@ -193,17 +207,28 @@ def _unknown(draft: Draft) -> Diagnosis | None:
     written = _difference(draft)
     message = "none of the slips that we know explains it"
     if written is not None:
-        message += f"; claim - derivative = {written}"
+        by = "claim - derivative" if is_derivative(draft.other) else "one side minus the other"
+        message += f"; {by} = {written}"
     return Diagnosis("unknown", message, suggestion)
 
 
 def _difference(draft: Draft) -> str | None:
+    """The claim minus the truth in its shortest form; None where all are long or none is known."""
     wrong = draft.wrong
-    forms = truth.forms(draft)
-    if wrong is None or not forms:
+    if wrong is None:
         return None
-    for form in reversed(forms):
-        left = difference(wrong[0], form)
-        if left != ZERO and sum(1 for _ in subexpressions(left)) <= LONG:
-            return shown(left, truth.naming(draft))
-    return None
+    claim = truth.written_out(draft, wrong[0])
+    if claim is None:
+        return None
+    found = []
+    for form in truth.forms(draft):
+        left = difference(claim, form)
+        nodes = sum(1 for _ in subexpressions(left))
+        if left != ZERO and nodes <= LONG and not _unfolded(left):
+            found.append((nodes, shown(left, truth.naming(draft))))
+    return min(found)[1] if found else None
+
+
+def _unfolded(expression: Expression) -> bool:
+    """Whether a derivative or a named expression is left in it."""
+    return any(name[0] in "∂‹" for name in references(expression))

@@ -36,6 +36,8 @@ class Ground:
         self.scope = spec.scope
         self.calculus = Calculus((), spec.scope)
         self.minimum: dict[str, int] = {}
+        # Expressions with the derivatives in them written out, as `decide` makes them.
+        self.written_out: dict[Expression, Expression | None] = {}
         self.arity = {function_name(name): count for name, count in spec.scope.abstract.items() if count}
         for step in spec.chain:
             self.calculus.extend(step.definitions, step.derivatives)

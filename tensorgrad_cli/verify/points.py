@@ -160,13 +160,18 @@ class Point:
             array = array[None]
         return np.broadcast_to(array, (1 + JITTERS, *shape))
 
-    def magnitude(self, expression: Expression, order: tuple[Index, ...]) -> Array:
-        """The size of the terms that an expression adds up, entry by entry: what its rounding is a part of.
+    def magnitude(
+        self, expression: Expression, order: tuple[Index, ...], extra: Mapping[str, Array] | None = None
+    ) -> Array:
+        """The size of the terms that an expression adds up, entry by entry: what its rounding is a part of. `extra`
+        are arrays of names that the point does not know.
 
         Sums add the sizes of their terms; of a step it is its value that counts, of a derivative its terms.
         """
-        self.ensure(references(expression))
-        environment = self.environment.with_arrays(self._sizes(references(expression)))
+        others = {f"|{name}|": np.abs(array) for name, array in (extra or {}).items()}
+        names = references(expression) - (extra or {}).keys()
+        self.ensure(names)
+        environment = self.environment.with_arrays({**self._sizes(names), **others})
         array = np.abs(np.asarray(evaluate(_absolute(expression), order, environment)))
         return np.broadcast_to(array, tuple(index.dimension.size(self.sizes) for index in order))
 

@@ -49,22 +49,26 @@ def projected(
         scale=scales(moving.at, moving.lengths),
         point_bytes=moving.point_bytes,
         max_memory=options.max_memory,
+        inside=moving.inside,
         seed=seed,
     )
     truth = found.differences
     rows = moving.parts(found.directions)
-    ours = [
-        np.stack([along(calculus, derivative, direction, point) for direction in part])
+    found_along = [
+        [along(calculus, derivative, direction, point) for direction in part]
         for derivative, part in zip(derivatives, rows, strict=True)
     ]
+    ours = [np.stack([copies for copies, _ in part]) for part in found_along]
+    terms = np.sum([[magnitude for _, magnitude in part] for part in found_along], axis=0)
     claims = [copies[:, 0].reshape(len(copies), -1) for copies in ours]
     whole = np.sum(ours, axis=0)
     total = whole[:, 0].reshape(len(whole), -1)
-    bars = np.stack([bar_of(copies).reshape(-1) for copies in whole])
+    pairs = zip(whole, terms, strict=True)
+    bars = np.stack([bar_of(copies, magnitude).reshape(-1) for copies, magnitude in pairs])
     # Rounding of the products themselves: sums of n terms, of which the directions' products are a fair measure.
     sizes = [_rms(claim) for claim in claims]
-    terms = zip(sizes, moving.lengths, strict=True)
-    bars = bars + JITTER_SAFETY * EPS * sum(np.sqrt(length) * size for size, length in terms)
+    sums = zip(sizes, moving.lengths, strict=True)
+    bars = bars + JITTER_SAFETY * EPS * sum(np.sqrt(length) * size for size, length in sums)
     hidden = projection.largest_hidden(bars + truth.bars)
     certificates = []
     for claim, size in zip(claims, sizes, strict=True):
@@ -91,8 +95,9 @@ def _rms(values: Array) -> float:
     return float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0
 
 
-def along(calculus: Calculus, derivative: Derivative, direction: Array, point: Point) -> Array:
-    """Our derivative along a direction at the point and its copies, without the Jacobian in memory."""
+def along(calculus: Calculus, derivative: Derivative, direction: Array, point: Point) -> tuple[Array, Array]:
+    """Our derivative along a direction at the point and its copies, without the Jacobian in memory, and the size
+    of the terms that it adds up but for those of the product itself."""
     calculus.resolve(derivative.name)
     equation = calculus.equations[derivative.name]
     rank = direction.ndim
@@ -101,4 +106,5 @@ def along(calculus: Calculus, derivative: Derivative, direction: Array, point: P
     bound = tuple(fresh(index) for index in bottom)
     moved = substitute(equation.expression, dict(zip(bottom, bound, strict=True)))
     product = summation(bound, multiply(moved, Ref(TANGENT, bound)))
-    return point.evaluated_with(product, top, {TANGENT: direction})
+    extra = {TANGENT: direction}
+    return point.evaluated_with(product, top, extra), point.magnitude(product, top, extra)

@@ -16,10 +16,18 @@ from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.numeric.branches import Branch
-from tensorgrad_cli.numeric.evaluate import Environment, chain_memory, evaluate, evaluate_chain
+from tensorgrad_cli.numeric.evaluate import (
+    Environment,
+    chain_memory,
+    evaluate,
+    evaluate_chain,
+    largest_inside,
+)
+from tensorgrad_cli.numeric.probe import Perturb
+from tensorgrad_cli.numeric.slices import sliced
 from tensorgrad_cli.verify.points import Point
 
-__all__ = ["Variation", "variation"]
+__all__ = ["Variation", "piecewise", "variation"]
 
 Array = NDArray[Any]
 
@@ -31,7 +39,8 @@ class Variation(Struct, frozen=True):
 
     `at` [n] is the point, the varied tensors one after the other; `bottoms` are their shapes, `tops` is that of
     the watched one. `analytic`: every function on the way has a complex extension. `equations` lead from the
-    varied tensors to the watched one.
+    varied tensors to the watched one; `inside` is the largest number met on the way. `perturb`,
+    where there is a single varied tensor, moves single entries of it with less work.
     """
 
     function: Any
@@ -41,6 +50,8 @@ class Variation(Struct, frozen=True):
     analytic: bool
     point_bytes: int
     equations: Chain
+    inside: float
+    perturb: Perturb | None
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -70,7 +81,7 @@ def variation(
     arrays = [np.asarray(base.arrays[name], dtype=float) for name in names]
     bottoms = tuple(array.shape for array in arrays)
     tops = np.asarray(base.arrays[numerator]).shape
-    watched = _watched(equations)
+    watched = piecewise(equations)
 
     def function(points: Array) -> Any:
         moved = base.with_arrays(dict(zip(names, _parts(points, bottoms), strict=True)), names)
@@ -86,7 +97,10 @@ def variation(
     at = np.concatenate([array.reshape(-1) for array in arrays])
     moved = base.with_arrays({n: array[None] for n, array in zip(names, arrays, strict=True)}, names)
     point_bytes = 8 * (at.size + 4 * math.prod(tops)) + chain_memory(equations, moved, 1)
-    return Variation(function, at, tops, bottoms, _analytic(equations), point_bytes, equations)
+    inside = largest_inside(equations, base)
+    perturb = sliced(equations, base, names[0], numerator) if len(names) == 1 and not watched else None
+    analytic = _analytic(equations)
+    return Variation(function, at, tops, bottoms, analytic, point_bytes, equations, inside, perturb)
 
 
 def _held(equations: Chain, base: Environment) -> tuple[Chain, Environment]:
@@ -121,7 +135,7 @@ def _functions(equations: Chain) -> Iterable[Apply | Op]:
                 yield part
 
 
-def _watched(equations: Chain) -> bool:
+def piecewise(equations: Chain) -> bool:
     """Whether any function on the way has kinks."""
     for part in _functions(equations):
         if isinstance(part, Op):

@@ -29,6 +29,8 @@ SCALES = (1.0, 0.25, 3.0)
 REPAIRS = 100
 REDRAWS = 50
 SPARE = 8
+BRANCH_POINTS = 32
+BRANCH_SCALES = (10.0, 1.0, 0.25, 3.0)
 
 
 class Points(Sequence[Point]):
@@ -78,6 +80,11 @@ class Workbench(Ground):
     def spare_points(self) -> Points:
         """Further points, for formulas that have no value at those: an inverse that exists at other sizes."""
         return Points(SPARE, lambda k: self._point(200 + k, 1.0))
+
+    @cached_property
+    def branch_points(self) -> Points:
+        """Further points, so that each function with a kink is met on either side of it."""
+        return Points(BRANCH_POINTS, lambda k: self._point(300 + k, BRANCH_SCALES[k % len(BRANCH_SCALES)]))
 
     @cached_property
     def free_point(self) -> Point | None:

@@ -256,7 +256,7 @@ def test_the_question_reads_like_an_answer() -> None:
     assert "x is m×p, C'(ŷ) ⊙ f'(z) is m×n" in said
     assert "every line holds" in said
     assert "error[" not in said
-    assert said.splitlines()[-1].startswith("11 proved · ")
+    assert said.splitlines()[-1].startswith("16 proved · ")
 
 
 def test_an_unexpected_issue_is_shown_in_full() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import tracemalloc
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from tensorgrad_cli.algebra.expression import Const, multiply
 from tensorgrad_cli.numeric import complex_step
 from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.spec.read import read
 from tensorgrad_cli.verify import certify
+from tensorgrad_cli.verify.chain_formulas import chain_checks
 from tensorgrad_cli.verify.run import check_spec
 from tensorgrad_cli.verify.verdict import Result
 from tensorgrad_cli.verify.workbench import Workbench
@@ -29,6 +32,7 @@ chain:
   - cost = sum[i,j] y[i,j]^2 / m
 """
 RELU = """
+dims: {n: 3}
 tensors:
   x: [n]
   v: [n]
@@ -120,6 +124,7 @@ def test_a_tie_is_inconclusive_and_named(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["full", "projected"])
 def test_a_relu_net_near_a_kink_is_never_refuted(distance: float, mode: str) -> None:
     text = """
+dims: {m: 4, k: 2, n: 3}
 tensors:
   x: {shape: [m, k], constant: true}
   w: [k, n]
@@ -169,6 +174,7 @@ def test_projected_checks_say_what_they_might_miss() -> None:
         assert said.endswith(" of the derivative would have been missed with probability below 1e-6")
 
 
+@pytest.mark.slow
 def test_a_million_parameters_in_bounded_memory() -> None:
     tracemalloc.start()
     found = checks(LARGE, max_memory="64MB")
@@ -180,9 +186,7 @@ def test_a_million_parameters_in_bounded_memory() -> None:
     assert peak < 400e6
 
 
-def test_a_wrong_derivative_among_others_is_found_when_they_are_looked_at_together(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_wrong_derivative_among_others_is_found_when_they_are_looked_at_together() -> None:
     bench = Workbench(
         spec_of(NET.replace("b: [n]", "b: [n]\n  c: [n]").replace("+ b", "+ b + c"), mode="projected"), 1
     )
@@ -193,18 +197,14 @@ def test_a_wrong_derivative_among_others_is_found_when_they_are_looked_at_togeth
     _asked(wrong)
     wrong.calculus.resolve("∂cost/∂b")
     equation = wrong.calculus.equations["∂cost/∂b"]
-    from tensorgrad_cli.algebra.expression import multiply, number
-
     wrong.calculus.equations["∂cost/∂b"] = replace(
-        equation, expression=multiply(number("1.000001"), equation.expression)
+        equation, expression=multiply(Const(Fraction(1_000_001, 1_000_000)), equation.expression)
     )
     verdicts = [found.comparison.verdict for name in names if (found := wrong.certificate(name))]
     assert verdicts == ["equal", "different", "equal"]
 
 
 def _asked(bench: Workbench) -> bool:
-    from tensorgrad_cli.verify.chain_formulas import chain_checks
-
     bench.calculus.extend((), [check.derivative for check in chain_checks(bench)])
     return True
 
@@ -282,10 +282,17 @@ def random_chain(rng: np.random.Generator) -> tuple[str, dict[str, Any]]:
         lines.append(f"  - s{number}[i,j] = {step}")
     loss = LOSSES[rng.integers(len(LOSSES))].format(names[-1], names[rng.integers(len(names))])
     lines.append(f"  - cost = {loss.replace('size(m)', 'm')}")
-    text = "tensors:\n  x: [m, n]\n  u: [n, n]\n  b: [n]\nchain:\n" + "\n".join(lines) + "\n"
     m, n = rng.integers(2, 5, 2)
+    tensors = f"dims: {{m: {m}, n: {n}}}\ntensors:\n  x: [m, n]\n  u: [n, n]\n  b: [n]\n"
+    text = tensors + "chain:\n" + "\n".join(lines) + "\n"
     scale = 10.0 ** rng.integers(-6, 7)
     return text, {"x": scale * rng.standard_normal((m, n))}
+
+
+def steepest(text: str, data: dict[str, Any]) -> float:
+    bench = Workbench(replace(spec_of(text), data=data), 1)
+    with np.errstate(all="ignore"):
+        return max(float(np.abs(bench.points[0].value(s.name)).max()) for s in bench.spec.chain[:-1])
 
 
 def no_false_alarm(count: int, seed: int) -> None:
@@ -293,6 +300,8 @@ def no_false_alarm(count: int, seed: int) -> None:
     verified = total = 0
     for _ in range(count):
         text, data = random_chain(rng)
+        if steepest(text, data) > 1e7:
+            continue  # sin(1e12) is noise to any difference quotient
         found = checks(text, data=data, seed=int(rng.integers(1 << 30)))
         bad = [c for c in found.values() if c.verdict == "refuted" or c.reason == "internal"]
         assert not bad, f"{text}{data}{bad}"

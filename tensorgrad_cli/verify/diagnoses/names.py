@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from tensorgrad_cli.algebra.expression import Product, Ref
+from tensorgrad_cli.algebra.expression import Apply, Product, Ref, subexpressions
 from tensorgrad_cli.algebra.occurrences import children
 from tensorgrad_cli.notation.tree import (
     Call,
@@ -25,13 +25,16 @@ from tensorgrad_cli.notation.tree import (
     WrittenSum,
 )
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
-from tensorgrad_cli.verify.diagnoses.missing import index_dimensions
-from tensorgrad_cli.verify.diagnoses.splice import Edit, positions, walk
+from tensorgrad_cli.verify.diagnoses.missing_factors import index_dimensions
+from tensorgrad_cli.verify.diagnoses.splice import Edit, as_factor, positions, walk
+from tensorgrad_cli.verify.diagnoses.truth import forms
 from tensorgrad_cli.verify.diagnoses.whole import transposed
 
 __all__ = [
+    "function_missing",
     "index_pair",
     "other_argument",
+    "other_axis",
     "other_function",
     "other_index",
     "other_variable",
@@ -147,8 +150,6 @@ def other_index(draft: Draft) -> Iterator[Candidate]:
             yield from _other_bound(draft, node.indices, sorted(every))
         if isinstance(node, Call) and node.indices is not None:
             yield from _other_bound(draft, node.indices, sorted(every))
-        if isinstance(node, Call):
-            yield from _other_axis(draft, node)
     for node, _, place in positions(draft.side):
         if isinstance(place, Name):
             mine = dimensions.get(place.text, set())
@@ -169,15 +170,20 @@ def _other_bound(draft: Draft, ranges: tuple[IndexRange, ...], every: list[str])
                 yield Candidate("wrong-index", what, draft.replaced([Edit.at(bound.name.span, name)]))
 
 
-def _other_axis(draft: Draft, call: Call) -> Iterator[Candidate]:
-    for name, value in call.keywords:
-        if name.text == "axis":
-            for axis in ("0", "1"):
-                if value.span.text != axis:
-                    what = (
-                        f"{call.function.text} is over the axis {value.span.text}, it should be over {axis}"
-                    )
-                    yield Candidate("wrong-index", what, draft.replaced([Edit.at(value.span, axis)]))
+def other_axis(draft: Draft) -> Iterator[Candidate]:
+    """An operation is along the other axis than it should be."""
+    for call in walk(draft.side):
+        if isinstance(call, Call):
+            for name, value in call.keywords:
+                yield from _along(draft, call, name, value)
+
+
+def _along(draft: Draft, call: Call, name: Name, value: Tree) -> Iterator[Candidate]:
+    if name.text == "axis":
+        for axis in ("0", "1"):
+            if value.span.text != axis:
+                what = f"{call.function.text} is over the axis {value.span.text}, it should be over {axis}"
+                yield Candidate("wrong-index", what, draft.replaced([Edit.at(value.span, axis)]))
 
 
 def _shifted(draft: Draft, node: Indexed, place: Tree) -> Iterator[Candidate]:
@@ -239,6 +245,33 @@ def other_function(draft: Draft) -> Iterator[Candidate]:
         for other in _others(draft, node):
             what = f"{other} should stand for {name.span.text} in {node.span.text}"
             yield Candidate("wrong-function", what, draft.replaced([Edit.at(name.span, other)]))
+
+
+def function_missing(draft: Draft) -> Iterator[Candidate]:
+    """A function that is not applied, or should not be."""
+    names: dict[str, None] = {}
+    for form in (*forms(draft), *(step.expression for step in draft.bench.calculus.steps)):
+        for part in subexpressions(form):
+            if isinstance(part, Apply) and part.function.isidentifier() and len(part.arguments) == 1:
+                names.setdefault(draft.scope.spelling(part.function) + "'" * part.order[0])
+    for node in walk(draft.side):
+        if not isinstance(node, Name | Indexed) or draft.scope.shape(_base(node)) is None:
+            continue
+        for name in names:
+            what = f"{name} is missing: write {name}({node.span.text})"
+            text = draft.replaced([Edit.at(node.span, f"{name}({node.span.text})")])
+            yield Candidate("wrong-function", what, text)
+    for node in walk(draft.side):
+        if isinstance(node, Call) and node.indices is None and len(node.arguments) == 1:
+            inside = node.arguments[0]
+            what = f"{node.function.span.text} is not to be applied to {inside.span.text}"
+            yield Candidate("wrong-function", what, draft.replaced([Edit.at(node.span, as_factor(inside))]))
+
+
+def _base(node: Name | Indexed) -> str:
+    if isinstance(node, Name):
+        return node.text
+    return node.base.text if isinstance(node.base, Name) else ""
 
 
 def _others(draft: Draft, call: Call) -> Iterator[str]:

@@ -106,6 +106,12 @@ def other_product(draft: Draft) -> Iterator[Candidate]:
             if sign in ("", "@"):
                 what = f"{a.span.text} {b.span.text} should be entry by entry: write ⊙"
                 yield Candidate("product", what, draft.replaced([Edit(gap.start, gap.end, " ⊙ ")]))
+                if isinstance(b, Transposed):
+                    edits = [Edit(gap.start, gap.end, " ⊙ "), Edit.at(b.span, b.base.span.text)]
+                    yield Candidate("product", what, draft.replaced(edits))
+                if isinstance(a, Transposed):
+                    edits = [Edit.at(a.span, a.base.span.text), Edit(gap.start, gap.end, " ⊙ ")]
+                    yield Candidate("product", what, draft.replaced(edits))
                 if len(parts) > 2 and all(s in ("", "@") for s in signs):
                     edits = [
                         Edit(a.span.start, a.span.start, "("),

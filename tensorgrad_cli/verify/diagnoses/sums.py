@@ -32,6 +32,10 @@ def sum_too_many(draft: Draft) -> Iterator[Candidate]:
             case Call(function, (argument,)) if function.text in ("sum", "mean"):
                 what = f"the {function.text} in {node.span.text} is one too many"
                 yield Candidate("sum", what, draft.replaced([Edit.at(node.span, as_factor(argument))]))
+                for axis in () if node.keywords else ("0", "1"):
+                    new = f"{function.span.text}({argument.span.text}, axis={axis})"
+                    what = f"the {function.text} is over all entries, it should be over one axis: write {new}"
+                    yield Candidate("sum", what, draft.replaced([Edit.at(node.span, new)]))
             case _:
                 pass
 
@@ -59,7 +63,7 @@ def _indexed_sums(draft: Draft) -> Iterator[Candidate]:
         for chosen in _subsets(names, count):
             head = ",".join(chosen)
             what = f"the sum over {' and '.join(chosen)} is missing: write sum[{head}]"
-            for operand in _indexed_places(draft.side):
+            for operand in _indexed_places(draft.side, draft.reading is None):
                 body = operand.span.text
                 if isinstance(operand, Summed):
                     body = f"({body})"
@@ -68,13 +72,13 @@ def _indexed_sums(draft: Draft) -> Iterator[Candidate]:
             yield Candidate("sum", what, draft.with_side(whole))
 
 
-def _indexed_places(side: Tree) -> list[Tree]:
-    """What a written sum may be put in front of."""
+def _indexed_places(side: Tree, within: bool) -> list[Tree]:
+    """What a written sum may be put in front of: terms, and what stands in parentheses where `within`."""
     found: dict[tuple[int, int], Tree] = {}
     for term in terms(side):
         found.setdefault((term.operand.span.start, term.operand.span.end), term.operand)
     for node in walk(side):
-        if isinstance(node, Parenthesis):
+        if within and isinstance(node, Parenthesis):
             found.setdefault((node.body.span.start, node.body.span.end), node.body)
     return list(found.values())
 
@@ -148,11 +152,31 @@ def _moved(node: Tree) -> Iterator[str]:
             head = text[inner.span.start : body.span.start].rstrip()
             before = text[node.span.start : inner.span.start]
             yield f"({head} {before}{body.span.text}))"
+        case Call(operation, (Power(base, _) as inner,), _, _, _, indices) if _adds(operation, indices):
+            head, tail = text[node.span.start : inner.span.start], text[base.span.end : inner.span.end]
+            yield f"{head}{base.span.text}){tail}"
+        case Call(operation, (Call(_, (argument,), _, _, _, None) as inner,), _, _, _, indices) if _adds(
+            operation, indices
+        ):
+            head = text[node.span.start : inner.span.start]
+            yield f"{text[inner.span.start : argument.span.start]}{head}{argument.span.text}))"
+        case Power(Call(operation, (argument,), _, _, _, indices) as inner, _) if _adds(operation, indices):
+            head, tail = text[inner.span.start : argument.span.start], text[inner.span.end : node.span.end]
+            yield f"{head}({argument.span.text}){tail})"
+        case Call(_, (Call(operation, (argument,), _, _, _, indices) as inner,), _, _, _, None) if _adds(
+            operation, indices
+        ):
+            head = text[inner.span.start : argument.span.start]
+            yield f"{head}{text[node.span.start : inner.span.start]}{argument.span.text}))"
         case Bars(WrittenSum("sum", _, body) as inner):
             head = text[inner.span.start : body.span.start].rstrip()
             yield f"({head} |{body.span.text}|)"
         case _:
             pass
+
+
+def _adds(operation: Name, indices: tuple[IndexRange, ...] | None) -> bool:
+    return operation.text in ("sum", "mean") and (indices is None or bool(indices))
 
 
 def sum_reaches(draft: Draft) -> Iterator[Candidate]:

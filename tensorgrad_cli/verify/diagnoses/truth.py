@@ -34,7 +34,7 @@ from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.verify.diagnoses.draft import Draft
 
-__all__ = ["factors_of_truth", "forms", "printed", "printed_truth", "terms_of"]
+__all__ = ["factors_of_truth", "forms", "printed", "printed_truth", "terms_of", "written_out"]
 
 # Formulas of more nodes than this are not written out.
 LARGE = 150
@@ -74,7 +74,7 @@ def _forms(draft: Draft) -> Iterator[Expression]:
     spelled = _defined(opened)
     if spelled != opened:
         yield spelled
-    whole = _written_out(draft, opened)
+    whole = written_out(draft, opened)
     if whole is not None:
         short = simplified(whole)
         yield reuse_steps(short, tuple(draft.bench.calculus.steps)) if short != low else short
@@ -105,8 +105,9 @@ def _opened(draft: Draft, expression: Expression, marks: str) -> Expression:
     return out(expression)
 
 
-def _written_out(draft: Draft, expression: Expression) -> Expression | None:
-    current = expression
+def written_out(draft: Draft, expression: Expression) -> Expression | None:
+    """The expression with all derivatives in it written out; None where it grows too large."""
+    current = lowered(expression, draft.scope)
     for _ in range(12):
         after = _opened(draft, current, "∂‹")
         if after == current or not any(name[0] in "∂‹" for name in references(current)):

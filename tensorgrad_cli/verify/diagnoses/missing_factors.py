@@ -1,12 +1,9 @@
-"""Terms and factors that the truth has and the claim lacks."""
+"""Factors that the truth has and the claim lacks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
-from itertools import combinations, pairwise, product
-
-import numpy as np
+from itertools import combinations, product
 
 from tensorgrad_cli.algebra.elaborate import elaborate_expression
 from tensorgrad_cli.algebra.expression import (
@@ -17,216 +14,37 @@ from tensorgrad_cli.algebra.expression import (
     Expression,
     Index,
     Ref,
-    add,
     subexpressions,
 )
-from tensorgrad_cli.algebra.rewrite import simplified
 from tensorgrad_cli.notation.parse import parse_expression
-from tensorgrad_cli.notation.tree import Call, Derivative, Indexed, Name, Power, Tree, WrittenSum
+from tensorgrad_cli.notation.tree import Call, Name, Power, Tree, WrittenSum
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.source import Issue, Source
-from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, close
+from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, close
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     as_factor,
     factors,
     positions,
-    removed,
     terms,
     walk,
 )
 from tensorgrad_cli.verify.diagnoses.truth import (
     factors_of_truth,
-    forms,
     naming,
-    printed,
     printed_in,
-    terms_of,
 )
 
-__all__ = [
-    "factor_to_divide",
-    "factor_too_many",
-    "missing_delta",
-    "missing_factor",
-    "missing_term",
-    "partial",
-]
+__all__ = ["index_dimensions", "missing_delta", "missing_factor"]
 
 ASSIGNMENTS = 6
+
+
 PLACES = 10
+
+
 ATOMS = 16
-
-
-def missing_term(draft: Draft) -> Iterator[Candidate]:
-    """The truth is the claim and one more of its own terms (or two of them)."""
-    truth, claim, reading = draft.truth, draft.claimed, draft.reading
-    if truth is None or claim is None or reading is None or not np.any(claim):
-        return
-    lacking = truth - claim
-    number = _constant(lacking)
-    if number is not None:
-        end = draft.side.span.end
-        joined = f" - {-number}" if number < 0 else f" + {number}"
-        what = f"the term {number} is missing"
-        yield Candidate("missing-term", what, draft.replaced([Edit(end, end, joined)]))
-    yield from _missing_entry(draft, lacking)
-    for form in forms(draft):
-        parts = terms_of(form)
-        if len(parts) < 2:
-            continue
-        point = draft.point(0)
-        values = [draft.evaluated(part, reading.free, point) for part in parts]
-        for count in (1, 2):
-            for chosen in combinations(range(len(parts)), count):
-                if count == len(parts):
-                    continue
-                arrays = [values[k] for k in chosen]
-                if any(a is None for a in arrays):
-                    continue
-                if close(np.sum([a for a in arrays if a is not None], axis=0), lacking):
-                    yield from _with_terms(draft, [parts[k] for k in chosen])
-
-
-def _missing_entry(draft: Draft, lacking: Array) -> Iterator[Candidate]:
-    """What is missing is an entry, or a call, that stands somewhere in the equation."""
-    if draft.matrix or draft.reading is None:
-        return
-    free = {index.name for index in draft.reading.free}
-    seen: set[str] = set()
-    for side in (draft.tree.left, draft.tree.right):
-        for node in walk(side):
-            written = node.span.text
-            if not isinstance(node, Indexed | Call) or written in seen:
-                continue
-            seen.add(written)
-            if any(isinstance(p, Name) and p.text not in free for _, _, p in positions(node)):
-                continue
-            pair = draft.values(draft.with_side(written))
-            for sign in (1, -1):
-                if pair is not None and close(sign * pair[1], lacking):
-                    end = draft.side.span.end
-                    text = draft.replaced([Edit(end, end, f" {'-+'[sign > 0]} {written}")])
-                    yield Candidate("missing-term", f"the term {written} is missing", text)
-
-
-def _constant(lacking: Array) -> Fraction | None:
-    """The small number that all entries are, where there is one."""
-    if not np.isfinite(lacking).all():
-        return None
-    number = Fraction(float(lacking.flat[0])).limit_denominator(12)
-    same = number != 0 and close(lacking, np.full(lacking.shape, float(number)))
-    return number if same and abs(number) <= 12 else None
-
-
-def _with_terms(draft: Draft, parts: list[Expression]) -> Iterator[Candidate]:
-    reading = draft.reading
-    assert reading is not None
-    written = printed(draft, simplified(add(*parts)), reading.free)
-    if written is None:
-        what = "a term is missing" if len(parts) == 1 else "terms are missing"
-        yield Candidate("missing-term", what, None)
-        return
-    what = f"the term {written} is missing" if len(parts) == 1 else f"the terms {written} are missing"
-    joined = f" - {written[1:]}" if written.startswith("-") else f" + {written}"
-    end = draft.side.span.end
-    yield Candidate("missing-term", what, draft.replaced([Edit(end, end, joined)]))
-    yield Candidate("missing-term", what, None)
-
-
-def partial(draft: Draft) -> Iterator[Candidate]:
-    """The claim is the derivative of the step's own equation, other steps held."""
-    for node in walk(draft.other):
-        if isinstance(node, Derivative) and not node.own and len(node.denominators) == 1:
-            above, below = node.numerator.span.text, node.denominators[0].span.text
-            text = draft.replaced([Edit.at(node.span, f"∂⁺{above}/∂{below}")])
-            if draft.read(text, new=True) is not None:
-                yield Candidate(
-                    "partial-derivative",
-                    f"it holds with ∂⁺ for ∂: the paths through the steps between {above} and {below} are missing",
-                    text,
-                )
-
-
-# --- factors too many ---------------------------------------------------------------------------------
-
-
-def factor_too_many(draft: Draft) -> Iterator[Candidate]:
-    """One or two factors that should not be there, or a step that has one more than it should."""
-    every = list(factors(draft.side))
-    for factor in every:
-        what = f"the factor {factor.tree.span.text} is one too many"
-        yield Candidate("extra-factor", what, draft.replaced([removed(factor)]))
-    for a, b in pairwise(every):
-        if a.product is b.product and a.count > 2 and a.before != "/" and b.before != "/":
-            if a.index == 0:
-                edits = [Edit(a.tree.span.start, every[every.index(b) + 1].tree.span.start, "")]
-            else:
-                edits = [Edit(removed(a).start, b.tree.span.end, "")]
-            what = f"the factors {a.tree.span.text} and {b.tree.span.text} are too many"
-            yield Candidate("extra-factor", what, draft.replaced(edits))
-    for factor in every:
-        if factor.count > 1 and factor.before != "/":
-            yield Candidate(
-                "extra-factor",
-                f"the factor {factor.tree.span.text} is one too many",
-                draft.replaced([Edit.at(factor.tree.span, "1")]),
-            )
-    yield from _lighter_steps(draft)
-
-
-def _lighter_steps(draft: Draft) -> Iterator[Candidate]:
-    """`g[i,j]` is `γ[j] G[i,j]`: perhaps one of these was meant."""
-    equations = {e.tensor: e for e in draft.bench.calculus.steps}
-    derivatives = [n.span for n in walk(draft.side) if isinstance(n, Derivative)]
-    for node in walk(draft.side):
-        if any(d.start <= node.span.start and node.span.end <= d.end for d in derivatives):
-            continue
-        name, places = _entry(node)
-        equation = equations.get(name or "")
-        if equation is None or name is None:
-            continue
-        parts = getattr(equation.expression, "factors", ())
-        for part in parts:
-            if not isinstance(part, Ref) or part.tensor[0] in "∂‹#":
-                continue
-            spelled = draft.scope.spelling(part.tensor)
-            if places is not None:
-                where = dict(zip(equation.indices, places, strict=False))
-                if not all(i in where for i in part.indices):
-                    continue
-                inside = ",".join(where[i] for i in part.indices if isinstance(i, Index))
-                spelled += f"[{inside}]" if part.indices else ""
-            what = f"{node.span.text} has a factor too many: write {spelled}"
-            yield Candidate("extra-factor", what, draft.replaced([Edit.at(node.span, spelled)]))
-
-
-def _entry(node: Tree) -> tuple[str | None, tuple[str, ...] | None]:
-    match node:
-        case Indexed(Name(text), positions):
-            return text, tuple(p.span.text for p in positions)
-        case Name(text):
-            return text, None
-        case _:
-            return None, None
-
-
-def factor_to_divide(draft: Draft) -> Iterator[Candidate]:
-    """The claim is the truth times something that stands in it."""
-    truth, claim, reading = draft.truth, draft.claimed, draft.reading
-    if truth is None or claim is None or reading is None or draft.matrix:
-        return
-    for node in walk(draft.side):
-        if not isinstance(node, Indexed | Call | Name):
-            continue
-        pair = draft.values(draft.with_side(f"{as_factor(draft.side)} / {node.span.text}"))
-        if pair is not None and close(*pair):
-            text = draft.with_side(f"{as_factor(draft.side)} / {node.span.text}")
-            yield Candidate("extra-factor", f"the factor {node.span.text} is one too many", text)
-
-
-# --- factors missing ----------------------------------------------------------------------------------
 
 
 def missing_delta(draft: Draft) -> Iterator[Candidate]:
@@ -273,7 +91,7 @@ def _indexed_factors(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Ca
     names = index_dimensions(draft)
     for atom in (*atoms, *_deltas(draft)):
         for place in _places(draft):
-            for written in _assigned(draft, atom, names):
+            for written in _assigned(draft, atom, names, place):
                 front = f"{written} " if not _starts_with_number(place) else f"{written} * "
                 body = place.span.text
                 if type(place).__name__ in ("Summed", "Signed"):
@@ -309,13 +127,17 @@ def index_dimensions(draft: Draft) -> dict[str, set[str]]:
     return found
 
 
-def _assigned(draft: Draft, atom: Expression, names: dict[str, set[str]]) -> Iterator[str]:
+def _assigned(draft: Draft, atom: Expression, names: dict[str, set[str]], place: Tree) -> Iterator[str]:
     """A factor with its indices called by those of the claim, in every way that their dimensions allow."""
     if isinstance(atom, Delta):
         if draft.reading is not None and atom.free <= frozenset(draft.reading.free):
             yield printed_in(draft, atom, {})
         return
     indices = sorted(atom.free)
+    # Those that stand in the place itself first, the ones it sums over before the others.
+    free = {index.name for index in draft.reading.free} if draft.reading is not None else set()
+    here = {p.text for _, _, p in positions(place) if isinstance(p, Name)}
+    names = dict(sorted(names.items(), key=lambda item: (item[0] not in here, item[0] in free)))
     choices = [
         [n for n, dimensions in names.items() if index.dimension.name in dimensions] for index in indices
     ]

@@ -1,0 +1,373 @@
+"""The slips that `planted.py` plants: functions from a claim to texts that are wrong by one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tensorgrad_cli.algebra.expression import (
+    Apply,
+    Ref,
+)
+from tensorgrad_cli.algebra.occurrences import bound_names
+from tensorgrad_cli.notation.parse import parse_equation
+from tensorgrad_cli.notation.tree import (
+    Call,
+    Juxtaposed,
+    Multiplied,
+    Name,
+    Number,
+    Parenthesis,
+    Power,
+    Transposed,
+    Tree,
+    WrittenSum,
+)
+from tensorgrad_cli.source import Source
+from tensorgrad_cli.verify.diagnoses.scaling import dropped
+from tensorgrad_cli.verify.diagnoses.splice import Edit, factors, positions, put, removed, terms, walk
+from tensorgrad_cli.verify.workbench import Workbench
+
+Slip = Callable[[str, Tree, Workbench], Iterator[str]]
+
+
+def transposes(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A transpose forgotten or put where none belongs; two indices of an entry exchanged."""
+    for node in walk(side):
+        if isinstance(node, Transposed) and not node.inverse:
+            yield put(text, [Edit.at(node.span, node.base.span.text)])
+        elif (
+            isinstance(node, Name)
+            and _rank(bench, node) == 2
+            and not _indexed(side)
+            and not _in_derivative(side, node)
+        ):
+            yield put(text, [Edit.at(node.span, node.span.text + "ᵀ")])
+    seen = set()
+    for node, _, _ in positions(side):
+        if node.span.start in seen or len(node.positions) != 2:
+            continue
+        seen.add(node.span.start)
+        a, b = node.positions
+        if a.span.text != b.span.text:
+            yield put(text, [Edit.at(a.span, b.span.text), Edit.at(b.span, a.span.text)])
+
+
+def _rank(bench: Workbench, name: Name) -> int:
+    shape = bench.scope.shape(name.text)
+    return -1 if shape is None else len(shape)
+
+
+def _indexed(side: Tree) -> bool:
+    return "[" in side.span.text
+
+
+def signs(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A sign turned round."""
+    for term in terms(side):
+        if term.sign_at is None:
+            at = term.operand.span.start
+            yield put(text, [Edit(at, at, "-")])
+        else:
+            new = ("" if term.first else " + ") if term.negative else " - "
+            yield put(text, [Edit.at(term.sign_at, new)])
+
+
+def constant_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A 2, a 1/2 or the root of a dimension put in front of a term; a numeral taken out."""
+    for term in terms(side):
+        if not term.linear:
+            continue
+        at = term.operand.span.start
+        if not term.operand.span.text[0].isdigit():
+            for number in ("2 ", "1/2 "):
+                yield put(text, [Edit(at, at, number)])
+            for name in sorted(bench.spec.dimensions)[:1]:
+                if name not in bench.scope.tensors:
+                    yield put(text, [Edit(at, at, f"sqrt({name}) ")])
+    for factor in factors(side):
+        if isinstance(factor.tree, Number) and factor.count > 1:
+            yield put(text, [removed(factor)])
+
+
+def means(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A mean for a sum, a sum for a mean, a division by a dimension forgotten."""
+    for node in walk(side):
+        match node:
+            case WrittenSum("sum", indices, body):
+                head = ",".join(i.span.text for i in indices)
+                yield put(text, [Edit.at(node.span, f"mean[{head}]({body.span.text})")])
+            case Call(function, _, _, _, _, None) if function.text in ("sum", "mean"):
+                yield put(text, [Edit.at(function.span, "mean" if function.text == "sum" else "sum")])
+            case Call(function, (argument,), _, _, _, indices) if function.text == "mean" and indices:
+                head = ",".join(i.span.text for i in indices)
+                yield put(text, [Edit.at(node.span, f"(sum[{head}] ({argument.span.text}))")])
+            case _:
+                pass
+    for factor in factors(side):
+        match factor.tree:
+            case Name(text_) if factor.before == "/" and text_ in bench.scope.dimensions:
+                yield put(text, [removed(factor)])
+            case _:
+                pass
+
+
+def lost_sums(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A written sum left out; its letter put in place of nothing."""
+    for node in walk(side):
+        match node:
+            case WrittenSum("sum", _, body):
+                yield put(text, [Edit.at(node.span, f"({body.span.text})")])
+            case Call(function, (argument,), _, _, _, None) if function.text == "sum":
+                yield put(text, [Edit.at(node.span, f"({argument.span.text})")])
+            case _:
+                pass
+
+
+def extra_sums(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A sum over everything, or over an axis, that does not belong."""
+    if _indexed(side):
+        return
+    for node in walk(side):
+        if isinstance(node, Name) and _rank(bench, node) == 2 and not _in_derivative(side, node):
+            yield put(text, [Edit.at(node.span, f"sum({node.span.text})")])
+
+
+def sums_elsewhere(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A sum taken before a function or power that it should be taken after, and the other way round."""
+    for node in walk(side):
+        match node:
+            case WrittenSum("sum", _, Power(base, _) as body):
+                head = text[node.span.start : body.span.start]
+                yield put(
+                    text,
+                    [Edit.at(node.span, f"({head}{base.span.text}){text[base.span.end : body.span.end]}")],
+                )
+            case Power(Parenthesis(WrittenSum("sum", _, body) as inner) as base, _):
+                head = text[inner.span.start : body.span.start]
+                tail = text[base.span.end : node.span.end]
+                yield put(text, [Edit.at(node.span, f"({head}({body.span.text}){tail})")])
+            case Call(function, (WrittenSum("sum", _, body) as inner,), _, _, _, None) if (
+                function.text not in ("sum", "mean")
+            ):
+                head = text[inner.span.start : body.span.start]
+                before = text[node.span.start : inner.span.start]
+                yield put(text, [Edit.at(node.span, f"({head}{before}{body.span.text}))")])
+            case _:
+                pass
+
+
+def wrong_indices(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """One index of an entry, of a sum or of an axis is another one."""
+    names = sorted({p.text for _, _, p in positions(side) if isinstance(p, Name)})
+    for _, _, place in positions(side):
+        if isinstance(place, Name):
+            for other in names:
+                if other != place.text:
+                    yield put(text, [Edit.at(place.span, other)])
+    for node in walk(side):
+        if isinstance(node, Call):
+            for name, value in node.keywords:
+                if name.text == "axis" and value.span.text in ("0", "1"):
+                    yield put(text, [Edit.at(value.span, "1" if value.span.text == "0" else "0")])
+
+
+def wrong_functions(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A prime forgotten or added."""
+    for node in walk(side):
+        if isinstance(node, Call) and node.indices is None and len(node.arguments) == 1:
+            name, end = node.function, node.function.span.end
+            if node.primes:
+                yield put(text, [Edit(name.span.start, end + 1, name.span.text)])
+            elif name.text in bench.scope.abstract or name.text in ("tanh", "sigmoid", "exp", "softplus"):
+                yield put(text, [Edit(end, end, "'")])
+
+
+def wrong_arguments(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """What a function is applied to is put for its value, and the value for the argument: everywhere at once."""
+    pairs = []
+    for step in bench.spec.chain:
+        match step.equation.expression:
+            case Apply(_, _, (Ref(inner, _),)):
+                pairs += [(step.name, inner), (inner, step.name)]
+            case _:
+                pass
+    for old, new in pairs:
+        places = [
+            n for n in walk(side) if isinstance(n, Name) and n.text == old and not _in_derivative(side, n)
+        ]
+        spelled = bench.scope.spelling(new)
+        if places:
+            yield put(text, [Edit.at(place.span, spelled) for place in places])
+
+
+def _in_derivative(side: Tree, name: Name) -> bool:
+    return any(
+        type(node).__name__ == "Derivative"
+        and node.span.start <= name.span.start
+        and name.span.end <= node.span.end
+        for node in walk(side)
+    )
+
+
+def lost_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A factor forgotten: that of an activation's derivative, an upstream gradient, a delta."""
+    for factor in factors(side):
+        if isinstance(factor.tree, Number) or _is_constant(factor.tree, bench) or factor.count < 2:
+            continue
+        if isinstance(factor.tree, WrittenSum | Juxtaposed):
+            continue
+        yield put(text, [removed(factor)])
+
+
+def _is_constant(tree: Tree, bench: Workbench) -> bool:
+    match tree:
+        case Name(text):
+            return text in bench.scope.dimensions and bench.scope.shape(text) is None
+        case Parenthesis(body) | Call(_, (body,)):
+            return _is_constant(body, bench)
+        case Number():
+            return True
+        case Multiplied(first, rest):
+            return all(_is_constant(t, bench) for t in (first, *(p for _, p in rest)))
+        case Juxtaposed(parts):
+            return all(_is_constant(t, bench) for t in parts)
+        case _:
+            return False
+
+
+def extra_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A factor twice: an activation's derivative taken again."""
+    for factor in factors(side):
+        tree = factor.tree
+        if factor.before == "/" or isinstance(tree, Number | WrittenSum) or _is_constant(tree, bench):
+            continue
+        if _indexed(side):
+            yield put(text, [Edit.at(tree.span, f"({tree.span.text}) ({tree.span.text})")])
+        else:
+            yield put(text, [Edit.at(tree.span, f"(({tree.span.text}) ⊙ ({tree.span.text}))")])
+
+
+def diagonals(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """The diagonal of a Jacobian alone."""
+    left = _left(text, bench)
+    free = [p.text for _, _, p in positions(left) if isinstance(p, Name) and p.text not in bound_names(left)]
+    if len(free) >= 2 and "delta" in side.span.text:
+        for k, a in enumerate(free):
+            for b in free[k + 1 :]:
+                if a != b:
+                    yield put(text, [Edit.at(side.span, f"delta[{a},{b}] ({side.span.text})")])
+
+
+def _left(text: str, bench: Workbench) -> Tree:
+    return parse_equation(Source("claim", text), bench.scope.vocabulary).left
+
+
+def lost_terms(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A term forgotten."""
+    for term in terms(side):
+        if not term.alone and term.linear:
+            yield put(text, dropped(term))
+
+
+def extra_terms(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A term too many: one of another tensor of the same shape as the claim's left side, or one twice."""
+    for term in terms(side):
+        if not term.alone and term.linear:
+            end = term.operand.span.end
+            sign = "-" if term.negative else "+"
+            yield put(text, [Edit(end, end, f" {sign} 3 * {term.operand.span.text}")])
+
+
+def products(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """A matrix product for ⊙, and ⊙ for a matrix product."""
+    if _indexed(side):
+        return
+    for node in walk(side):
+        match node:
+            case Juxtaposed(parts) if len(parts) == 2:
+                yield put(text, [Edit(parts[0].span.end, parts[1].span.start, " ⊙ ")])
+            case Multiplied(first, rest):
+                before = first
+                for sign, part in rest:
+                    if sign in ("⊙", "∘"):
+                        yield put(text, [Edit(before.span.end, part.span.start, " @ ")])
+                    before = part
+            case _:
+                pass
+
+
+def inverses(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """Not inverted, or the transpose for the inverse."""
+    for node in walk(side):
+        match node:
+            case Call(function, (argument,)) if function.text == "inv":
+                yield put(text, [Edit.at(node.span, f"({argument.span.text})")])
+                yield put(text, [Edit.at(node.span, f"({argument.span.text})ᵀ")])
+            case Power(base) if node.span.text.endswith(("^-1", "⁻¹")):
+                yield put(text, [Edit.at(node.span, base.span.text)])
+            case _:
+                pass
+
+
+def orders(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """Two neighbours of a matrix product exchanged."""
+    if _indexed(side):
+        return
+    for node in walk(side):
+        if isinstance(node, Juxtaposed):
+            for a, b in zip(node.factors, node.factors[1:], strict=False):
+                yield put(text, [Edit.at(a.span, b.span.text), Edit.at(b.span, a.span.text)])
+
+
+def assumptions(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """2 A for A + Aᵀ."""
+    for node in walk(side):
+        written = node.span.text
+        for name, tensor in bench.spec.tensors.items():
+            if tensor.structure or len(tensor.shape) != 2 or tensor.shape[0] != tensor.shape[1]:
+                continue
+            if written in (f"({name} + {name}ᵀ)", f"({name}ᵀ + {name})"):
+                yield put(text, [Edit.at(node.span, f"(2 {name})")])
+
+
+def relative_errors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """The whole side wrong by a small part of it, down to one millionth."""
+    for error in ("1.001", "0.9999", "1.00001", "0.999999"):
+        yield put(text, [Edit.at(side.span, f"{error} * ({side.span.text})")])
+
+
+def single_entries(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """One entry wrong, by a thousandth of itself."""
+    left = _left(text, bench)
+    free = list(dict.fromkeys(p.text for _, _, p in positions(left) if isinstance(p, Name)))
+    if free and _indexed(side):
+        mask = " ".join(f"delta[{name},{k % 2}]" for k, name in enumerate(free))
+        yield put(text, [Edit.at(side.span, f"(1 + 0.001 {mask}) ({side.span.text})")])
+
+
+_PLACES = ("transpose", "layout", "missing-assumption", "wrong-index")
+
+
+SLIPS: dict[str, tuple[Slip, frozenset[str]]] = {
+    "transpose": (transposes, frozenset({*_PLACES, "order"})),
+    "sign": (signs, frozenset({"sign"})),
+    "constant factor": (constant_factors, frozenset({"factor", "mean-or-sum"})),
+    "mean or sum": (means, frozenset({"mean-or-sum", "factor"})),
+    "sum missing": (lost_sums, frozenset({"sum", "mean-or-sum"})),
+    "sum too many": (extra_sums, frozenset({"sum"})),
+    "sum elsewhere": (sums_elsewhere, frozenset({"sum"})),
+    "wrong index": (wrong_indices, frozenset({*_PLACES, "sum"})),
+    "wrong function": (wrong_functions, frozenset({"wrong-function"})),
+    "wrong argument": (wrong_arguments, frozenset({"wrong-argument", "missing-factor", "extra-factor"})),
+    "factor missing": (lost_factors, frozenset({"missing-factor", "missing-assumption"})),
+    "factor too many": (extra_factors, frozenset({"extra-factor"})),
+    "diagonal only": (diagonals, frozenset({"diagonal-only", "extra-factor"})),
+    "term missing": (lost_terms, frozenset({"missing-term"})),
+    "term too many": (extra_terms, frozenset({"extra-term", "factor"})),
+    "product": (products, frozenset({"product"})),
+    "inverse": (inverses, frozenset({"inverse", "missing-assumption"})),
+    "order": (orders, frozenset({"order", "transpose", "missing-assumption"})),
+    "assumption": (assumptions, frozenset({"missing-assumption"})),
+    "relative error": (relative_errors, frozenset()),
+    "single entry": (single_entries, frozenset()),
+}

@@ -1,0 +1,163 @@
+"""Diagnoses: each slip is named by its kind, and every suggestion holds."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from tensorgrad_cli.source import Source
+from tensorgrad_cli.spec.model import Claim
+from tensorgrad_cli.spec.read import read, read_path
+from tensorgrad_cli.verify import diagnose as module
+from tensorgrad_cli.verify.claims import Judged, attempt_claim, judge_claim
+from tensorgrad_cli.verify.diagnose import diagnose
+from tensorgrad_cli.verify.run import check_spec
+from tensorgrad_cli.verify.verdict import Diagnosis, Result
+from tensorgrad_cli.verify.workbench import Workbench
+
+DATA = yaml.safe_load((Path(__file__).parent / "diagnoses.yaml").read_text(encoding="utf-8"))
+CASES: list[dict[str, Any]] = DATA["cases"]
+KINDS = set(
+    "factor sign transpose missing-term extra-term missing-factor extra-factor wrong-index wrong-function "
+    "wrong-argument sum inverse order product diagonal-only layout mean-or-sum partial-derivative "
+    "missing-assumption unknown".split()
+)
+# Specs whose notes say `diagnosis: KIND`: ours, and those of the folders in TENSORGRAD_SPECS.
+FOLDERS = [
+    str(Path(__file__).parent.parent.parent / "specs"),
+    *os.environ.get("TENSORGRAD_SPECS", "").split(":"),
+]
+SPECS = [
+    path
+    for folder in FOLDERS
+    if folder
+    for path in sorted(Path(folder).glob("*.yaml"))
+    if "diagnosis:" in path.read_text(encoding="utf-8")
+]
+NAMED = re.compile(r"diagnosis: ([a-z-]+)")
+
+
+@cache
+def bench_of(name: str) -> Workbench:
+    text = yaml.safe_dump(DATA["specs"][name], allow_unicode=True, sort_keys=False)
+    spec, issues = read(Source("diagnoses.yaml", text))
+    assert spec is not None, [issue.message for issue in issues]
+    return Workbench(spec, 5)
+
+
+def judged(name: str, text: str) -> Judged:
+    bench = bench_of(name)
+    source = Source("claim", text)
+    with np.errstate(all="ignore"):
+        return judge_claim(bench, source, attempt_claim(bench, Claim(source), f"t{abs(hash(text))}."))
+
+
+def diagnosed(name: str, text: str) -> Diagnosis | None:
+    found = judged(name, text)
+    assert found.verdict in ("refuted", "ill-formed")
+    return diagnose(bench_of(name), found)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["claim"])
+def test_slip_is_named(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENSORGRAD_TRACEBACK", "1")
+    found = diagnosed(case["spec"], case["claim"])
+    assert found is not None
+    assert found.kind == case["kind"], found
+    assert case.get("says", "") in found.message
+    if "suggests" in case:
+        assert found.suggestion == case["suggests"]
+    if found.suggestion is not None:
+        assert judged(case["spec"], found.suggestion).holds
+
+
+def test_every_kind_has_a_case() -> None:
+    assert {case["kind"] for case in CASES} == KINDS
+
+
+def test_unknown_shows_the_difference() -> None:
+    found = diagnosed("net", "∂cost/∂s = exp(s) + t")
+    assert found is not None and found.kind == "unknown"
+    assert found.message.endswith("claim - derivative = exp(s[i,j]) + 2 t[i,j] - s[i,j]")
+    assert found.suggestion is not None and judged("net", found.suggestion).holds
+
+
+def test_what_cannot_be_parsed_has_no_diagnosis() -> None:
+    found = judged("net", "∂cost/∂s = (s - t")
+    assert found.verdict == "ill-formed"
+    assert diagnose(bench_of("net"), found) is None
+
+
+def test_a_crash_leaves_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(_: object) -> Any:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.delenv("TENSORGRAD_TRACEBACK", raising=False)
+    monkeypatch.setattr(module, "DIAGNOSES", (crash,))
+    found = diagnosed("net", "∂cost/∂s = t - s")
+    assert found is not None and found.kind == "unknown"
+    assert "ZeroDivisionError: oh" in found.message
+
+
+def checked(text: str) -> dict[str, Result]:
+    spec, issues = read(Source("spec.yaml", text))
+    assert spec is not None, [issue.message for issue in issues]
+    return {result.id: result for result in check_spec(spec, 3).checks}
+
+
+def test_lines_of_a_derivation_are_diagnosed_as_whole_equations() -> None:
+    results = checked(
+        """
+tensors: {A: [n, m], x: [m]}
+chain: ["y = A x", "q = sum[i] y[i]^2"]
+derivations:
+  - start: ∂q/∂x[j]
+    where: ["c[i] = 2 y[i]"]
+    steps: ["= c[i] A[i,j]", "= y[i] A[i,j]", "= c[i] A[j,i]"]
+"""
+    )
+    assert results["derivation:1.1"].diagnosis is None
+    second, third = results["derivation:1.2"].diagnosis, results["derivation:1.3"].diagnosis
+    assert second is not None and (second.kind, second.suggestion) == ("factor", "∂q/∂x[j] = 2 y[i] A[i,j]")
+    assert third is not None and (third.kind, third.suggestion) == ("transpose", "∂q/∂x[j] = c[i] A[i,j]")
+
+
+def test_equal_up_to_layout_is_said_first_for_square_shapes_too() -> None:
+    results = checked("tensors: {A: [n, n]}\nchain: ['q = tr(A A A)']\nclaims: ['∂q/∂A = 3 A A']")
+    result = results["claim:1"]
+    assert result.verdict == "refuted"
+    assert "equal up to layout" in result.remarks
+    assert result.diagnosis is not None and result.diagnosis.kind == "transpose"
+
+
+def test_a_claim_at_a_point_is_diagnosed_there() -> None:
+    results = checked(
+        """
+tensors: {x: [n], y: [n]}
+chain: ["q = sum[i] (x[i] - y[i])^2"]
+claims: [{claim: "∂q/∂x = 4 y", at: {x: 2 y}}]
+"""
+    )
+    found = results["claim:1"].diagnosis
+    assert found is not None and (found.kind, found.suggestion) == ("factor", "∂q/∂x = 2 y")
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_notes_of_the_specs_name_the_diagnosis(path: Path) -> None:
+    spec, issues = read_path(str(path))
+    if spec is None:
+        pytest.skip(issues[0].message)
+    wrong = [
+        (result.id, result.source, named[1], result.diagnosis)
+        for result in check_spec(spec, 3).checks
+        if (named := NAMED.search(result.note or ""))
+        and (result.diagnosis is None or result.diagnosis.kind != named[1])
+    ]
+    assert not wrong
