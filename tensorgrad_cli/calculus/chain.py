@@ -44,9 +44,7 @@ class Calculus:
     derivatives of earlier ones, given by `asked` (a gradient penalty).
     """
 
-    def __init__(
-        self, chain: Chain, scope: Scope, asked: Iterable[Derivative] = ()
-    ) -> None:
+    def __init__(self, chain: Chain, scope: Scope, asked: Iterable[Derivative] = ()) -> None:
         self.scope = scope
         self.shapes: dict[str, tuple[Dimension, ...]] = {
             name: tensor.shape for name, tensor in scope.tensors.items()
@@ -107,9 +105,7 @@ class Calculus:
 
     def _derive_again(self, request: Derivative) -> None:
         """A second derivative is the derivative of the first one's chain."""
-        first = derivative_name(
-            request.numerator, request.denominators[:1], request.own
-        )
+        first = derivative_name(request.numerator, request.denominators[:1], request.own)
         self.asked.setdefault(
             first,
             Derivative(first, request.numerator, request.denominators[:1], request.own),
@@ -150,9 +146,7 @@ class Calculus:
         body = substitute(body, dict(zip(equation.indices, top, strict=True)))
         return derivative(body, by, bottom)
 
-    def _equation(
-        self, name: str, indices: tuple[Index, ...], expression: Expression
-    ) -> Equation:
+    def _equation(self, name: str, indices: tuple[Index, ...], expression: Expression) -> Equation:
         """An equation with free indices (serial 0) that do not clash, simplified, steps reused."""
         plain = distinct(indices)
         moved = substitute(expression, dict(zip(indices, plain, strict=True)))
@@ -190,20 +184,14 @@ class Calculus:
         order = needed(tuple(self.equations.values()), [numerator])
         moving = {denominator}
         for equation in order:
-            if equation.tensor != denominator and moving & references(
-                equation.expression
-            ):
+            if equation.tensor != denominator and moving & references(equation.expression):
                 moving.add(equation.tensor)
-        return tuple(
-            e.tensor for e in order if e.tensor in moving and e.tensor != denominator
-        )
+        return tuple(e.tensor for e in order if e.tensor in moving and e.tensor != denominator)
 
     def _inputs(self, step: str) -> frozenset[str]:
         return references(self.equations[step].expression)
 
-    def _backwards(
-        self, numerator: str, denominator: str, path: tuple[str, ...], name: str
-    ) -> None:
+    def _backwards(self, numerator: str, denominator: str, path: tuple[str, ...], name: str) -> None:
         """∂n/∂u = Σ over the steps s that read u of ∂n/∂s ∂⁺s/∂u, from the last step to the first."""
         for by in (*reversed(path[:-1]), denominator):
             own_name = name if by == denominator else derivative_name(numerator, (by,))
@@ -212,9 +200,7 @@ class Calculus:
                 continue
             top, bottom = self._axes(numerator), self._axes(by)
             terms = [
-                self._pulled(numerator, step, by, top, bottom)
-                for step in path
-                if by in self._inputs(step)
+                self._pulled(numerator, step, by, top, bottom) for step in path if by in self._inputs(step)
             ]
             self._add(self._equation(own_name, top + bottom, add(*terms)))
 
@@ -233,14 +219,10 @@ class Calculus:
         cotangent = Ref(derivative_name(numerator, (step,)), top + middle)
         return summation(middle, multiply(own, cotangent))
 
-    def _forwards(
-        self, numerator: str, denominator: str, path: tuple[str, ...], name: str
-    ) -> None:
+    def _forwards(self, numerator: str, denominator: str, path: tuple[str, ...], name: str) -> None:
         """∂s/∂u = ∂⁺s/∂u + Σ over the steps r that s reads of ∂⁺s/∂r ∂r/∂u, from the first step on."""
         for step in path:
-            own_name = (
-                name if step == numerator else derivative_name(step, (denominator,))
-            )
+            own_name = name if step == numerator else derivative_name(step, (denominator,))
             self._note(own_name, step, denominator)
             if own_name in self.equations:
                 continue
@@ -252,9 +234,7 @@ class Calculus:
                 if read in self._inputs(step):
                     middle = self._axes(read)
                     own = self._step_derivative(step, top, read, middle)
-                    tangent = Ref(
-                        derivative_name(read, (denominator,)), middle + bottom
-                    )
+                    tangent = Ref(derivative_name(read, (denominator,)), middle + bottom)
                     terms.append(summation(middle, multiply(own, tangent)))
             self._add(self._equation(own_name, top + bottom, add(*terms)))
 
@@ -290,9 +270,7 @@ def index_names(equation: Equation) -> set[str]:
     return names
 
 
-def tensor_indices(
-    equation: Equation, tensor: str, shape: tuple[Dimension, ...]
-) -> tuple[Index, ...]:
+def tensor_indices(equation: Equation, tensor: str, shape: tuple[Dimension, ...]) -> tuple[Index, ...]:
     """Free indices for a tensor in an equation about it: the names by which the equation reads it, where
     they are plain and distinct, else new ones."""
     reads = {
@@ -309,9 +287,7 @@ def tensor_indices(
     return tuple(Index(next(letters), dimension) for dimension in shape)
 
 
-def jacobian(
-    equation: Equation, tensor: str, shape: tuple[Dimension, ...], steps: Chain
-) -> Equation:
+def jacobian(equation: Equation, tensor: str, shape: tuple[Dimension, ...], steps: Chain) -> Equation:
     """The step's own derivative by a tensor in it, `∂⁺z/∂w` with the step's indices and then new ones.
 
     `equation` is lowered; `steps` are those whose values may be reused in the formula.
@@ -336,9 +312,7 @@ def pullback(
     """
     bottom = tensor_indices(equation, tensor, shape)
     bound = tuple(fresh(index) for index in equation.indices)
-    body = substitute(
-        freshened(equation.expression), dict(zip(equation.indices, bound, strict=True))
-    )
+    body = substitute(freshened(equation.expression), dict(zip(equation.indices, bound, strict=True)))
     own = derivative(body, tensor, bottom)
     cotangent = Ref(bars[equation.tensor], bound)
     whole = simplified(summation(bound, multiply(own, cotangent)))

@@ -53,9 +53,7 @@ def jacobian(
     """
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x, groups) if scale is None else scale
-    probe = Probe(
-        f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory, inside=inside
-    )
+    probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory, inside=inside)
     with np.errstate(all="ignore"):
         return stepped(probe, scale, np.random.default_rng(seed))
 

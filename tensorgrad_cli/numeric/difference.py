@@ -91,9 +91,7 @@ def jacobian(
     """
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x, groups) if scale is None else scale
-    probe = Probe(
-        f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory, inside=inside
-    )
+    probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory, inside=inside)
     with np.errstate(all="ignore"):
         return differences(probe, scale, np.random.default_rng(seed), max_memory)
 

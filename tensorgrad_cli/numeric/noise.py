@@ -97,12 +97,14 @@ def deviations(values: NDArray[Any]) -> NDArray[Any]:
     """The noise's standard deviation [ORDERS, m] as each order of difference of values [POINTS, m] on a grid
     sees it."""
     estimates = []
-    table = values
+    # Squares of the smallest and largest numbers would be 0 and infinite; a power of two scales without rounding.
+    _, exponents = np.frexp(np.max(np.abs(values), axis=0))
+    table = np.ldexp(values, -exponents)
     for order in range(1, max(ORDERS) + 1):
         table = np.diff(table, axis=0)
         if order in ORDERS:
             estimates.append(np.sqrt(np.mean(np.square(table), axis=0) / math.comb(2 * order, order)))
-    return np.stack(estimates)
+    return np.ldexp(np.stack(estimates), exponents)
 
 
 def evaluated(

@@ -20,7 +20,17 @@ from tensorgrad_cli.numeric.difference import Differences
 from tensorgrad_cli.numeric.noise import EPS
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, scales
 
-__all__ = ["CHANCE", "FULL_UP_TO", "Projection", "chance", "directions", "hidden_size", "largest_hidden", "product", "project"]
+__all__ = [
+    "CHANCE",
+    "FULL_UP_TO",
+    "Projection",
+    "chance",
+    "directions",
+    "hidden_size",
+    "largest_hidden",
+    "product",
+    "project",
+]
 
 FULL_UP_TO = 2000
 COUNT = 2

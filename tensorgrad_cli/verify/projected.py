@@ -4,12 +4,24 @@ depends on are looked at together."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.expression import Derivative, Ref, fresh, multiply, substitute, summation
+from tensorgrad_cli.algebra.expression import (
+    Derivative,
+    Dimension,
+    Equation,
+    Expression,
+    Index,
+    Ref,
+    fresh,
+    multiply,
+    substitute,
+    summation,
+)
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.numeric import projection
 from tensorgrad_cli.numeric.compare import compare
@@ -55,11 +67,10 @@ def projected(
     truth = found.differences
     rows = moving.parts(found.directions)
     found_along = [
-        [along(calculus, derivative, direction, point) for direction in part]
-        for derivative, part in zip(derivatives, rows, strict=True)
+        along(calculus, derivative, part, point) for derivative, part in zip(derivatives, rows, strict=True)
     ]
-    ours = [np.stack([copies for copies, _ in part]) for part in found_along]
-    terms = np.sum([[magnitude for _, magnitude in part] for part in found_along], axis=0)
+    ours = [np.moveaxis(copies, 1, 0) for copies, _ in found_along]
+    terms = np.sum([magnitude for _, magnitude in found_along], axis=0)
     claims = [copies[:, 0].reshape(len(copies), -1) for copies in ours]
     whole = np.sum(ours, axis=0)
     total = whole[:, 0].reshape(len(whole), -1)
@@ -95,16 +106,21 @@ def _rms(values: Array) -> float:
     return float(np.sqrt(np.mean(np.square(finite)))) if finite.size else 0.0
 
 
-def along(calculus: Calculus, derivative: Derivative, direction: Array, point: Point) -> tuple[Array, Array]:
-    """Our derivative along a direction at the point and its copies, without the Jacobian in memory, and the size
-    of the terms that it adds up but for those of the product itself."""
+def along(calculus: Calculus, derivative: Derivative, directions: Array, point: Point) -> tuple[Array, Array]:
+    """Our derivative along directions [d, …] at the point and its copies [copies, d, top…], without the Jacobian in
+    memory, and the size [d, top…] of the terms that it adds up."""
     calculus.resolve(derivative.name)
-    equation = calculus.equations[derivative.name]
-    rank = direction.ndim
+    product, order = _product(calculus.equations[derivative.name], directions.ndim - 1, len(directions))
+    extra = {TANGENT: directions}
+    return point.evaluated_with(product, order, extra), point.magnitude(product, order, extra)
+
+
+@lru_cache(maxsize=1024)
+def _product(equation: Equation, rank: int, count: int) -> tuple[Expression, tuple[Index, ...]]:
+    """The derivative summed against `count` directions of so many axes. Kept, and with it its plan."""
     top = equation.indices[: len(equation.indices) - rank]
     bottom = equation.indices[len(equation.indices) - rank :]
     bound = tuple(fresh(index) for index in bottom)
+    which = Index("direction", Dimension(str(count)))
     moved = substitute(equation.expression, dict(zip(bottom, bound, strict=True)))
-    product = summation(bound, multiply(moved, Ref(TANGENT, bound)))
-    extra = {TANGENT: direction}
-    return point.evaluated_with(product, top, extra), point.magnitude(product, top, extra)
+    return summation(bound, multiply(moved, Ref(TANGENT, (which, *bound)))), (which, *top)

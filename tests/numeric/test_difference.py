@@ -230,3 +230,30 @@ def test_the_same_seed_gives_the_same_numbers():
 def test_no_inputs_give_an_empty_jacobian():
     found = jacobian(lambda p: np.ones((len(p), 3)), np.zeros(0))
     assert found.values.shape == (0, 3)
+
+
+@pytest.mark.parametrize("power", range(10, 22, 2))
+@pytest.mark.parametrize("f", [lambda x: 1.0 / (1.0 + np.exp(-x)), np.tanh], ids=["sigmoid", "tanh"])
+def test_a_zero_among_large_numbers(f, power):
+    """Its steps are those of its tensor's size: far outside the bend at zero, where both sides are flat."""
+    x = np.array([0.0, 2.0**power])
+    found = jacobian(f, x)
+    truth = 0.25 if f(0.0) == 0.5 else 1.0
+    assert abs(found.values[0, 0] - truth) <= found.bars[0, 0] <= 1e-8
+
+
+def test_values_whose_squares_underflow():
+    rng = np.random.default_rng(0)
+    for x in rng.uniform(19.0, 26.0, (50, 3)):
+        found = jacobian(lambda p: np.exp(-p * p), x)
+        wide = x.astype(np.longdouble)
+        truth = -2.0 * wide * np.exp(-wide * wide)
+        for k in range(3):
+            assert abs(found.values[k, k] - truth[k]) <= found.bars[k, k]
+
+
+def test_a_function_that_rounding_holds_is_no_zero_where_its_inner_size_is_known():
+    x = np.array([1e-9, 1e-8, 3e-8])
+    found = jacobian(lambda p: np.log(1.0 + p * p), x, inside=1.0)
+    for k in range(3):
+        assert abs(found.values[k, k] - 2.0 * x[k]) <= found.bars[k, k]

@@ -52,6 +52,11 @@ def test_slices_give_what_whole_arrays_give(bench: Workbench, numerator: str, by
 
 
 def test_what_is_confined(bench: Workbench) -> None:
-    for by, numerator, confined in (("w", "cost", True), ("x", "h", True), ("s", "g", True), ("z", "p", True)):
+    for by, numerator, confined in (
+        ("w", "cost", True),
+        ("x", "h", True),
+        ("s", "g", True),
+        ("z", "p", True),
+    ):
         moving = variation(bench.calculus, numerator, by, False, bench.points[0])
         assert (moving.perturb is not None) == confined, by

@@ -13,8 +13,9 @@ from tensorgrad_cli.algebra.expression import (
     add,
 )
 from tensorgrad_cli.algebra.rewrite import simplified
-from tensorgrad_cli.notation.tree import Call, Derivative, Indexed, Name
-from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, close
+from tensorgrad_cli.notation.tree import Bars, Call, Derivative, Indexed, Name, Parenthesis, Power, Transposed
+from tensorgrad_cli.verify.diagnoses.coefficients import largest, ratio_of
+from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Candidate, Draft, close
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     positions,
@@ -27,6 +28,10 @@ from tensorgrad_cli.verify.diagnoses.truth import (
 )
 
 __all__ = ["missing_term", "partial"]
+
+# So many pieces of an equation are looked at.
+PIECES = 16
+_PIECES = (Bars, Call, Derivative, Indexed, Name, Parenthesis, Power, Transposed)
 
 
 def missing_term(draft: Draft) -> Iterator[Candidate]:
@@ -41,7 +46,6 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
         joined = f" - {-number}" if number < 0 else f" + {number}"
         what = f"the term {number} is missing"
         yield Candidate("missing-term", what, draft.replaced([Edit(end, end, joined)]))
-    yield from _missing_entry(draft, lacking)
     for form in forms(draft):
         parts = terms_of(form)
         if len(parts) < 2:
@@ -57,28 +61,55 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
                     continue
                 if close(np.sum([a for a in arrays if a is not None], axis=0), lacking):
                     yield from _with_terms(draft, [parts[k] for k in chosen])
+    yield from _missing_piece(draft, lacking)
+    for node in walk(draft.side):
+        if isinstance(node, Parenthesis):
+            for one in ("+ 1", "- 1"):
+                end = node.body.span.end
+                text = draft.replaced([Edit(end, end, f" {one}")])
+                yield Candidate("missing-term", f"the term 1 is missing in {node.span.text}", text)
 
 
-def _missing_entry(draft: Draft, lacking: Array) -> Iterator[Candidate]:
-    """What is missing is an entry, or a call, that stands somewhere in the equation."""
-    if draft.matrix or draft.reading is None:
-        return
-    free = {index.name for index in draft.reading.free}
-    seen: set[str] = set()
-    for side in (draft.tree.left, draft.tree.right):
+def _missing_piece(draft: Draft, lacking: Array) -> Iterator[Candidate]:
+    """What is missing is a piece of the equation, or a product of two, perhaps with a number."""
+    pieces = list(_pieces(draft, lacking.shape))
+    scale = largest(lacking)
+    for k, (written, value) in enumerate(pieces):
+        yield from _pieced(draft, written, ratio_of(lacking, value, scale))
+        if draft.matrix and lacking.ndim:
+            continue
+        for other, factor in pieces[k:]:
+            product = written if other == written else f"{written} {other}"
+            product = f"{written}^2" if other == written else product
+            yield from _pieced(draft, product, ratio_of(lacking, value * factor, scale))
+
+
+def _pieces(draft: Draft, shape: tuple[int, ...]) -> Iterator[tuple[str, Array]]:
+    """The factors that stand in the equation and have the shape of the claim, with their values."""
+    free = {index.name for index in draft.reading.free} if draft.reading is not None else set()
+    seen = {draft.other.span.text, draft.side.span.text}
+    for side in (draft.tree.right, draft.tree.left):
         for node in walk(side):
             written = node.span.text
-            if not isinstance(node, Indexed | Call) or written in seen:
+            if not isinstance(node, _PIECES) or written in seen or len(seen) > PIECES:
                 continue
             seen.add(written)
             if any(isinstance(p, Name) and p.text not in free for _, _, p in positions(node)):
                 continue
             pair = draft.values(draft.with_side(written))
-            for sign in (1, -1):
-                if pair is not None and close(sign * pair[1], lacking):
-                    end = draft.side.span.end
-                    text = draft.replaced([Edit(end, end, f" {'-+'[sign > 0]} {written}")])
-                    yield Candidate("missing-term", f"the term {written} is missing", text)
+            if pair is not None and pair[1].shape == shape:
+                yield written, pair[1]
+
+
+def _pieced(draft: Draft, written: str, ratio: float | None) -> Iterator[Candidate]:
+    number = None if not ratio else Fraction(ratio).limit_denominator(12)
+    if not ratio or not number or abs(float(number) - ratio) > NEAR * abs(ratio):
+        return
+    size = abs(number)
+    term = written if size == 1 else f"{size} {written}"
+    end = draft.side.span.end
+    text = draft.replaced([Edit(end, end, f" {'-' if number < 0 else '+'} {term}")])
+    yield Candidate("missing-term", f"the term {'-' if number < 0 else ''}{term} is missing", text)
 
 
 def _constant(lacking: Array) -> Fraction | None:
