@@ -1,4 +1,5 @@
-# `make run` checks every spec in specs/, `make test` does the same and runs the suite. Both set up .venv first.
+# `make run` answers the question that started it and checks every spec in specs/; `make test` does the same and
+# runs the linters and the suite. Both set up .venv first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -12,6 +13,7 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 run: $(VENV)/installed
+	$(BIN)/tensorgrad check specs/rank4_question.yaml
 	$(BIN)/tensorgrad check specs
 
 lint: $(VENV)/installed
@@ -30,6 +32,7 @@ golden: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/claims.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
