@@ -98,7 +98,9 @@ def sigmoid(xp: Any, x: Any) -> Any:
 
 def softplus(xp: Any, x: Any) -> Any:
     """log(1 + exp(x)) without overflow."""
-    return positive_part(xp, x) + log1p(xp, xp.exp(-absolute(xp, x)))
+    # Both parts take the same side of 0: the function is smooth there, its parts are not.
+    above = real(xp, x) > 0
+    return xp.where(above, x, 0.0) + log1p(xp, xp.exp(xp.where(above, -x, x)))
 
 
 def log_add_exp(xp: Any, a: Any, b: Any) -> Any:

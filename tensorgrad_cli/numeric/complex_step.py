@@ -45,6 +45,7 @@ def jacobian(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
+    rounding: Array | None = None,
     seed: int = 0,
 ) -> Differences:
     """The derivative of every output of f by every input; arguments and result as of `difference.jacobian`.
@@ -53,7 +54,16 @@ def jacobian(
     """
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x, groups) if scale is None else scale
-    probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory, inside=inside)
+    probe = Probe(
+        f,
+        x,
+        scale,
+        perturb=perturb,
+        point_bytes=point_bytes,
+        max_memory=max_memory,
+        inside=inside,
+        rounding=rounding,
+    )
     with np.errstate(all="ignore"):
         return stepped(probe, scale, np.random.default_rng(seed))
 
@@ -67,6 +77,7 @@ def directional(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
+    rounding: Array | None = None,
     seed: int = 0,
 ) -> Differences:
     """The derivatives of f along the rows of `directions` [d, n]. Of a gradient they are Hessian-vector
@@ -74,7 +85,14 @@ def directional(
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x) if scale is None else scale
     probe = Probe(
-        f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory, inside=inside
+        f,
+        x,
+        scale,
+        directions=directions,
+        point_bytes=point_bytes,
+        max_memory=max_memory,
+        inside=inside,
+        rounding=rounding,
     )
     with np.errstate(all="ignore"):
         return stepped(probe, np.ones(len(directions)), np.random.default_rng(seed))

@@ -82,16 +82,27 @@ def jacobian(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
+    rounding: Array | None = None,
     seed: int = 0,
 ) -> Differences:
     """The derivative of every output of f by every input, by central differences.
 
     f maps points [batch, n] to values [batch, m], or to (values, branches [batch, b]). x has n entries (any
-    shape, taken in C order). See `scales` for the steps, `probe.Probe` for `perturb`, `point_bytes` and `inside`.
+    shape, taken in C order). See `scales` for the steps, `probe.Probe` for `perturb`, `point_bytes`, `inside` and
+    `rounding`.
     """
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x, groups) if scale is None else scale
-    probe = Probe(f, x, scale, perturb=perturb, point_bytes=point_bytes, max_memory=max_memory, inside=inside)
+    probe = Probe(
+        f,
+        x,
+        scale,
+        perturb=perturb,
+        point_bytes=point_bytes,
+        max_memory=max_memory,
+        inside=inside,
+        rounding=rounding,
+    )
     with np.errstate(all="ignore"):
         return differences(probe, scale, np.random.default_rng(seed), max_memory)
 
@@ -106,6 +117,7 @@ def directional(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
+    rounding: Array | None = None,
     seed: int = 0,
 ) -> Differences:
     """The derivatives of f along the rows of `directions` [d, n]; a step of 1 is the whole direction.
@@ -116,7 +128,14 @@ def directional(
     x = np.ascontiguousarray(x, dtype=float).reshape(-1)
     scale = scales(x) if scale is None else scale
     probe = Probe(
-        f, x, scale, directions=directions, point_bytes=point_bytes, max_memory=max_memory, inside=inside
+        f,
+        x,
+        scale,
+        directions=directions,
+        point_bytes=point_bytes,
+        max_memory=max_memory,
+        inside=inside,
+        rounding=rounding,
     )
     with np.errstate(all="ignore"):
         return differences(probe, np.ones(len(directions)), np.random.default_rng(seed), max_memory, noise)
@@ -129,7 +148,7 @@ def differences(
     few = probe.directions is not None
     core = CORE
     if sigma is None or np.isnan(sigma).any():
-        noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng)
+        noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng, rounding=probe.rounding)
         core, sigma = core + GUARDS if noise.rough else core, noise.sigma
     elif few:
         core += GUARDS

@@ -104,7 +104,8 @@ def deviations(values: NDArray[Any]) -> NDArray[Any]:
         table = np.diff(table, axis=0)
         if order in ORDERS:
             estimates.append(np.sqrt(np.mean(np.square(table), axis=0) / math.comb(2 * order, order)))
-    return np.ldexp(np.stack(estimates), exponents)
+    found: NDArray[Any] = np.ldexp(np.stack(estimates), exponents)
+    return found
 
 
 def evaluated(
@@ -135,6 +136,7 @@ def noise_of(
     centre: NDArray[Any],
     rng: np.random.Generator,
     spacings: Sequence[int] = SPACINGS,
+    rounding: NDArray[Any] | None = None,
 ) -> Noise:
     """The rounding noise of a function near x, from one table a spacing.
 
@@ -142,7 +144,7 @@ def noise_of(
     than its last place and hide its noise. It ends at the first grid on which higher orders see less than
     lower ones, or all see very much more than the clear noise of a finer grid: there f itself is seen. A grid
     on which a branch changes is left out. A correctly rounded result is noisy too, even where it does not
-    move.
+    move. `rounding` is what is known of the noise beforehand: very much more than it on a coarser grid is f.
     """
     moves = drawn_moves(x.size, rng) if x.size > FEW_COORDINATES else None
     grids = [partial(grid, x, scale, exponent, rng, moves) for exponent in spacings]
@@ -163,6 +165,8 @@ def noise_of(
         largest = seen.max(axis=0)
         falling = seen[0] > CONSISTENT * seen[-1]
         leap = (sigma > LEAP * floor.max(initial=0.0)) & (largest > LEAP * sigma)
+        if rounding is not None:
+            leap |= (rounding > 0.0) & (largest > LEAP * np.maximum(rounding, floor))
         ended |= usable & (falling | leap) & (number > 0)
         sigma = np.where(usable & ~ended, np.maximum(sigma, largest), sigma)
-    return Noise(np.maximum(sigma, floor), rough)
+    return Noise(np.maximum(sigma, floor if rounding is None else np.maximum(rounding, floor)), rough)

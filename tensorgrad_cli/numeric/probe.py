@@ -62,7 +62,8 @@ class Probe:
     `f` maps points [batch, n] to values [batch, m] or to a pair (values, branches [batch, b]); branches are
     any array that changes where f passes from one smooth piece to another. `perturb(coordinates, steps)`,
     where given, yields the same for the points x + steps[b] · e(coordinates[b]) and may share work between
-    them. `point_bytes` is what one point costs inside f; `inside` the size of the largest number met in f.
+    them. `point_bytes` is what one point costs inside f; `inside` the size of the largest number met in f, and
+    `rounding` [m] what is known of the deviation of its rounding noise: tables do not show all of it.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Probe:
         point_bytes: int | None = None,
         max_memory: int = MAX_MEMORY,
         inside: float = 0.0,
+        rounding: Array | None = None,
     ) -> None:
         self.f = f
         self.x = x
@@ -83,6 +85,7 @@ class Probe:
         self.directions = directions
         self.perturb = perturb
         self.inside = inside
+        self.rounding = rounding
         self.evaluations = 0
         self.centre = np.zeros(0)
         self.centre_branches: Array | None = None

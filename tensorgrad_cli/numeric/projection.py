@@ -65,6 +65,7 @@ def project(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
+    rounding: Array | None = None,
     seed: int = 0,
 ) -> Projection:
     """The derivatives of f along `count` random directions, by `method` 'central' or 'complex'."""
@@ -80,6 +81,7 @@ def project(
         point_bytes=point_bytes,
         max_memory=max_memory,
         inside=inside,
+        rounding=rounding,
         seed=seed,
     )
     return Projection(rows, scale, found)

@@ -30,9 +30,10 @@ from tensorgrad_cli.numeric.steps import (
     Step,
     Term,
     View,
+    inputs,
 )
 
-__all__ = ["Run", "largest", "run"]
+__all__ = ["Run", "run", "shaken"]
 
 Array = Any
 
@@ -68,6 +69,7 @@ def _float(value: Fraction) -> float:
 
 # Sums of some hundred terms in two orders differ by no more than this part of them.
 ROUNDINGS = 2.0**-42
+A_PLACE = 2.0**-52
 
 
 def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
@@ -83,17 +85,42 @@ def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
     return result, slots
 
 
-def largest(plan: Plan, work: Run) -> float:
-    """The largest number on the way to the result, what is read not counted: rounding is a part of it even where
-    the result is small."""
+def shaken(plan: Plan, work: Run, batch: int, rng: np.random.Generator) -> tuple[Array, float]:
+    """The result with each intermediate result of the points after the first moved by a last place or not, as
+    if it had been rounded otherwise (Parker's Monte Carlo arithmetic), and the largest number on the way.
+
+    What does not differ from point to point is not moved. The rounding inside an operation or a sum is that of moved
+    arguments.
+    """
     slots: list[Array] = []
     top = 0.0
-    for step in plan.steps:
-        slots.append(_done(step, slots, work, plan, 1))
+    for step, axes, drops in zip(plan.steps, plan.axes, plan.drops, strict=True):
+        given = slots
+        if isinstance(step, Operation | Contraction | Accumulation):
+            read = inputs(step)
+            given = [
+                _moved(value, plan.axes[k], rng) if k in read else value for k, value in enumerate(slots)
+            ]
+        value = _done(step, given, work, plan, batch)
         if not isinstance(step, View):
-            size = np.abs(slots[-1])
+            size = np.abs(value)
             top = max(top, float(np.max(size, initial=0.0, where=np.isfinite(size))))
-    return top
+            value = _moved(value, axes, rng)
+        slots.append(value)
+        for slot in drops:
+            slots[slot] = None
+    result = _laid(np.asarray(slots[plan.result]), plan.layout)
+    return (np.broadcast_to(result, _shape(plan.order, work, batch)) if plan.missing else result), top
+
+
+def _moved(value: Array, axes: Sequence[Index], rng: np.random.Generator) -> Array:
+    """Every entry of the points after the first times one more or less last place."""
+    if BATCH not in axes:
+        return value
+    value = np.asarray(value)
+    moves = 1.0 + rng.integers(-1, 2, value.shape, dtype=np.int8) * A_PLACE
+    np.moveaxis(moves, axes.index(BATCH), 0)[0] = 1.0
+    return value * moves
 
 
 def _done(step: Step, slots: Sequence[Array], work: Run, plan: Plan, batch: int) -> Array:

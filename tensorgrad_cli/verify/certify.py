@@ -154,6 +154,7 @@ def _full(
         point_bytes=moving.point_bytes,
         max_memory=options.max_memory,
         inside=moving.inside,
+        rounding=moving.rounding,
     )
     ours = point.copies(derivative.name)
     equation = calculus.equations[derivative.name]

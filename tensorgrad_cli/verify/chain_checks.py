@@ -91,8 +91,10 @@ def _details(
         if written is not None:
             yield "matrix", written
     elif check.kind == "gradient":
-        for equation in gradient_chain(bench, check):
-            yield "through", text.equation(equation, naming)
+        chain = gradient_chain(bench, check)
+        if len(chain) > 1:
+            for equation in chain:
+                yield "through", text.equation(equation, naming)
     if certificate.missed is not None:
         yield "projected", _chance(certificate.missed)
     if certificate.comparison.reason == "kink":

@@ -62,6 +62,7 @@ def projected(
         point_bytes=moving.point_bytes,
         max_memory=options.max_memory,
         inside=moving.inside,
+        rounding=moving.rounding,
         seed=seed,
     )
     truth = found.differences

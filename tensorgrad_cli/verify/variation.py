@@ -21,7 +21,7 @@ from tensorgrad_cli.numeric.evaluate import (
     chain_memory,
     evaluate,
     evaluate_chain,
-    largest_inside,
+    inner_noise,
 )
 from tensorgrad_cli.numeric.probe import Perturb
 from tensorgrad_cli.numeric.slices import sliced
@@ -39,7 +39,8 @@ class Variation(Struct, frozen=True):
 
     `at` [n] is the point, the varied tensors one after the other; `bottoms` are their shapes, `tops` is that of
     the watched one. `analytic`: every function on the way has a complex extension. `equations` lead from the
-    varied tensors to the watched one; `inside` is the largest number met on the way. `perturb`,
+    varied tensors to the watched one; `inside` is the largest number met on the way, and `rounding`
+    [m] how far its roundings move the watched one. `perturb`,
     where there is a single varied tensor, moves single entries of it with less work.
     """
 
@@ -51,6 +52,7 @@ class Variation(Struct, frozen=True):
     point_bytes: int
     equations: Chain
     inside: float
+    rounding: Array
     perturb: Perturb | None
 
     @property
@@ -97,10 +99,12 @@ def variation(
     at = np.concatenate([array.reshape(-1) for array in arrays])
     moved = base.with_arrays({n: array[None] for n, array in zip(names, arrays, strict=True)}, names)
     point_bytes = 8 * (at.size + 4 * math.prod(tops)) + chain_memory(equations, moved, 1)
-    inside = largest_inside(equations, base)
+    rounding, inside = inner_noise(equations, base, numerator, names)
     perturb = sliced(equations, base, names[0], numerator) if len(names) == 1 and not watched else None
     analytic = _analytic(equations)
-    return Variation(function, at, tops, bottoms, analytic, point_bytes, equations, inside, perturb)
+    return Variation(
+        function, at, tops, bottoms, analytic, point_bytes, equations, inside, rounding.reshape(-1), perturb
+    )
 
 
 def _held(equations: Chain, base: Environment) -> tuple[Chain, Environment]:

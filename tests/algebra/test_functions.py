@@ -343,3 +343,13 @@ def test_what_is_not_a_number_stays_so(row: Function) -> None:
     if row.name == "polygamma":
         return
     assert np.isnan(row.numeric(np, *(np.array(np.nan) for _ in row.parameters)))
+
+
+@pytest.mark.parametrize("name, slope", [("softplus", 0.5), ("log_sigmoid", 0.5), ("logaddexp", 0.5)])
+@pytest.mark.parametrize("real", [0.0, -0.0])
+def test_the_complex_step_of_a_smooth_function_made_of_parts_that_are_not(
+    name: str, slope: float, real: float
+) -> None:
+    others = [np.zeros(1)] * (len(FUNCTIONS[name].parameters) - 1)
+    found = FUNCTIONS[name].numeric(np, np.array([complex(real, 1e-30)]), *others)
+    assert found.imag[0] / 1e-30 == pytest.approx(slope)
