@@ -22,6 +22,9 @@ __all__ = ["Found", "both_sides", "central", "find", "one_sided"]
 SIDES = (-2, -5, -8, -11, -14, -17, -22, -42)
 # Steps of f's values larger than so many roundings of the largest output are no roundings.
 QUANTUM = 256.0
+# A second difference counts where it is so many deviations of noise, and falls by at least so much a step.
+CLEAR = 64.0
+FALLS = 2.0
 
 
 def both_sides(
@@ -108,7 +111,24 @@ def central(samples: Samples, exponents: Sequence[int], centre: Array, sigma: Ar
     if uneven.any():
         # x + h and x - h rounded differently: half the second derivative times that is left.
         noise += np.abs((plus - centre) + (minus - centre)) * (np.abs(uneven) / (0.5 * width * width))
+    flat = unresolved(plus, minus, centre, sigma)
+    if flat.any():
+        quotients = np.where(flat, np.nan, quotients)
     return extrapolate(quotients, noise, nominal(exponents))
+
+
+def unresolved(plus: Array, minus: Array, centre: Array, sigma: Array) -> NDArray[np.bool_]:
+    """Which steps [steps, lines, m] are too large to know anything of f at the point: its second difference, which
+    falls like h², does not fall from one to the next. (Both sides of a narrow peak are flat and alike, and their
+    quotients agree on 0.)
+    """
+    second = np.abs((plus - centre) + (minus - centre))
+    clear = second[1:] > CLEAR * np.maximum(sigma, ROUNDING * np.abs(centre))
+    stays = clear & (second[:-1] < FALLS * second[1:])
+    found = np.zeros(plus.shape, np.bool_)
+    found[:-1] |= stays
+    found[1:] |= stays
+    return found
 
 
 def one_sided(

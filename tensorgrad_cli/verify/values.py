@@ -129,7 +129,7 @@ def _compared(
     dtype = _precision(bench, array)
     values = array.astype(np.float64)
     bar = (
-        rounding_bar(values, dtype)
+        rounding_bar(np.nan_to_num(values, posinf=0.0, neginf=0.0), dtype)
         + SAFETY * bar_of(copies)
         + _lower_precision(point, derivative, truth, dtype)
     )

@@ -257,3 +257,10 @@ def test_a_function_that_rounding_holds_is_no_zero_where_its_inner_size_is_known
     found = jacobian(lambda p: np.log(1.0 + p * p), x, inside=1.0)
     for k in range(3):
         assert abs(found.values[k, k] - 2.0 * x[k]) <= found.bars[k, k]
+
+
+def test_a_peak_far_narrower_than_its_tensor_is_large():
+    """Both sides of it are 0 at every step that its scale suggests."""
+    x = np.array([0.5, 1e6])
+    found = jacobian(lambda p: np.exp(-p * p), x)
+    assert abs(found.values[0, 0] + np.exp(-0.25)) <= found.bars[0, 0] <= 1e-6
