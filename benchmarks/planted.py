@@ -34,9 +34,9 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    references,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
+from tensorgrad_cli.algebra.walking import references
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.numeric.evaluate import evaluate

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tensorgrad_cli.algebra.expression import (
-    Apply,
-    Ref,
-)
+from tensorgrad_cli.algebra.expression import Apply, Ref
 from tensorgrad_cli.algebra.occurrences import bound_names
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.notation.tree import (

@@ -30,11 +30,11 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    children,
-    substitute,
 )
 from tensorgrad_cli.algebra.matching import SYMMETRIC, dimension_colour, name_colour, signature
 from tensorgrad_cli.algebra.scalars import factors_of, is_size
+from tensorgrad_cli.algebra.substitution import substitute
+from tensorgrad_cli.algebra.walking import children
 
 __all__ = ["lettered", "ordered", "text"]
 

@@ -10,7 +10,7 @@ of that by `freshened`, and `invariants.check` tells where it was forgotten.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import assert_never
 
@@ -39,22 +39,15 @@ __all__ = [
     "Ref",
     "Sum",
     "add",
-    "children",
     "constant",
     "divide",
     "fresh",
-    "freshened",
-    "mapped",
     "mask",
     "multiply",
-    "needed",
     "negate",
     "position_indices",
     "power",
-    "references",
     "size",
-    "subexpressions",
-    "substitute",
     "subtract",
     "summation",
 ]
@@ -402,205 +395,3 @@ def mask(left: Index | int, sign: str, right: Index | int) -> Expression:
         return Ref(RANGE, (position,)) if isinstance(position, Index) else constant(position)
 
     return Apply(sign, (0, 0), (value(left), value(right)))
-
-
-# --- walking --------------------------------------------------------------------------------------
-
-
-def children(expression: Expression) -> tuple[Expression, ...]:
-    """The expressions directly inside."""
-    match expression:
-        case Const() | Ref() | Delta():
-            return ()
-        case Apply():
-            return expression.arguments
-        case Op():
-            return expression.arguments
-        case Product():
-            return expression.factors
-        case Sum():
-            return (expression.body,)
-        case Add():
-            return expression.terms
-        case _:
-            assert_never(expression)
-
-
-def mapped(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
-    """The expression with `change` done to each expression directly inside, rebuilt by the constructors
-    that simplify; the same object where nothing changed."""
-    before = children(expression)
-    after = tuple(change(part) for part in before)
-    if all(a is b for a, b in zip(before, after, strict=True)):
-        return expression
-    match expression:
-        case Const() | Ref() | Delta():
-            return expression
-        case Apply():
-            if expression.function == "pow" and expression.order == (0, 0):
-                return power(after[0], after[1])
-            return Apply(expression.function, expression.order, after)
-        case Op():
-            return Op(
-                expression.operation,
-                expression.bound,
-                expression.out,
-                after,
-                expression.parameters,
-            )
-        case Product():
-            return multiply(*after)
-        case Sum():
-            return summation(expression.indices, after[0])
-        case Add():
-            return add(*after)
-        case _:
-            assert_never(expression)
-
-
-def subexpressions(expression: Expression) -> Iterator[Expression]:
-    """The expression and all that stands in it, outer ones first."""
-    stack = [expression]
-    while stack:
-        current = stack.pop()
-        yield current
-        stack.extend(reversed(children(current)))
-
-
-def references(expression: Expression) -> frozenset[str]:
-    """The names of the tensors, steps and derivatives that an expression reads (`RANGE` left out)."""
-    found: set[str] = set()
-    for part in subexpressions(expression):
-        if isinstance(part, Ref):
-            found.add(part.tensor)
-            found |= _gathered(part.indices)
-        elif isinstance(part, Delta):
-            found |= _gathered((part.left, part.right))
-        elif isinstance(part, Op):
-            found |= _gathered(part.out)
-    found.discard(RANGE)
-    return frozenset(found)
-
-
-def _gathered(positions: Iterable[Position]) -> set[str]:
-    found: set[str] = set()
-    for position in positions:
-        if isinstance(position, Gather):
-            found.add(position.tensor)
-            found |= _gathered(position.positions)
-    return found
-
-
-def needed(equations: Chain, names: Iterable[str]) -> Chain:
-    """The equations, in their order, that the values of `names` depend on.
-
-    `equations` stand in an order in which each refers to earlier ones only.
-    """
-    wanted = set(names)
-    kept: list[Equation] = []
-    for equation in reversed(equations):
-        if equation.tensor in wanted:
-            kept.append(equation)
-            wanted |= references(equation.expression)
-    return tuple(reversed(kept))
-
-
-# --- substitution ---------------------------------------------------------------------------------
-
-
-def _moved(position: Position, replacement: Mapping[Index, Position]) -> Position:
-    match position:
-        case Index():
-            return replacement.get(position, position)
-        case int():
-            return position
-        case Affine(terms, offset):
-            return _moved_affine(terms, offset, replacement)
-        case Gather(tensor, inner):
-            return Gather(tensor, tuple(_moved(p, replacement) for p in inner))
-        case _:
-            assert_never(position)
-
-
-def _moved_affine(
-    terms: tuple[tuple[int, Index], ...],
-    offset: int,
-    replacement: Mapping[Index, Position],
-) -> Position:
-    gathered: dict[Index, int] = {}
-    for coefficient, index in terms:
-        target = replacement.get(index, index)
-        match target:
-            case Index():
-                gathered[target] = gathered.get(target, 0) + coefficient
-            case int():
-                offset += coefficient * target
-            case Affine(inner, shift):
-                offset += coefficient * shift
-                for inner_coefficient, inner_index in inner:
-                    gathered[inner_index] = gathered.get(inner_index, 0) + coefficient * inner_coefficient
-            case Gather():
-                raise ValueError("a gathered position inside an affine one")
-            case _:
-                assert_never(target)
-    kept = tuple((c, i) for i, c in gathered.items() if c)
-    if not kept:
-        return offset
-    if offset == 0 and len(kept) == 1 and kept[0][0] == 1:
-        return kept[0][1]
-    return Affine(kept, offset)
-
-
-def substitute(expression: Expression, replacement: Mapping[Index, Position]) -> Expression:
-    """The expression with free indices replaced by positions; bound ones are left as they are."""
-    if not replacement or expression.free.isdisjoint(replacement):
-        return expression
-    match expression:
-        case Const():
-            return expression
-        case Ref(tensor, indices):
-            return Ref(tensor, tuple(_moved(position, replacement) for position in indices))
-        case Delta(left, right):
-            a, b = _moved(left, replacement), _moved(right, replacement)
-            if a == b:
-                return ONE
-            if isinstance(a, int) and isinstance(b, int):
-                return ZERO
-            return Delta(a, b)
-        case Op(operation, bound, out, arguments, parameters):
-            return Op(
-                operation,
-                bound,
-                tuple(_moved(position, replacement) for position in out),
-                tuple(substitute(argument, replacement) for argument in arguments),
-                parameters,
-            )
-        case Apply() | Product() | Sum() | Add():
-            return mapped(expression, lambda part: substitute(part, replacement))
-        case _:
-            assert_never(expression)
-
-
-def freshened(expression: Expression) -> Expression:
-    """The same expression with every bound index renamed to a fresh one (sizes are left alone)."""
-    match expression:
-        case Const() | Ref() | Delta():
-            return expression
-        case Sum(indices, body):
-            if all(index.serial < 0 for index in indices):
-                return expression
-            renamed = {index: fresh(index) for index in indices}
-            return Sum(tuple(renamed.values()), substitute(freshened(body), renamed))
-        case Op(operation, bound, out, arguments, parameters):
-            renamed = {index: fresh(index) for index in bound}
-            return Op(
-                operation,
-                tuple(renamed.values()),
-                out,
-                tuple(substitute(freshened(argument), renamed) for argument in arguments),
-                parameters,
-            )
-        case Apply() | Product() | Add():
-            return mapped(expression, freshened)
-        case _:
-            assert_never(expression)

@@ -22,7 +22,6 @@ from tensorgrad_cli.algebra.expression import (
     multiply,
     negate,
     power,
-    substitute,
     summation,
 )
 from tensorgrad_cli.algebra.index_operations import Env, bind, operation, product_over
@@ -32,6 +31,7 @@ from tensorgrad_cli.algebra.occurrences import children, is_indexed
 from tensorgrad_cli.algebra.offers import offer_brackets
 from tensorgrad_cli.algebra.reading import Reading, not_yet
 from tensorgrad_cli.algebra.requests import indexed_derivative
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.notation.tree import (
     Bars,
     Call,

@@ -15,11 +15,9 @@ from tensorgrad_cli.algebra.expression import (
     constant,
     divide,
     fresh,
-    freshened,
     multiply,
     power,
     size,
-    substitute,
     subtract,
     summation,
 )
@@ -27,6 +25,7 @@ from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.algebra.occurrences import ALONG
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.algebra.reading import Reading
+from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.notation.tree import Call, IndexRange, Name, Number, Signed, Tree, WrittenSum
 from tensorgrad_cli.source import Issue, Span
 

@@ -16,8 +16,8 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    children,
 )
+from tensorgrad_cli.algebra.walking import children
 
 __all__ = ["check", "check_equation"]
 

@@ -28,19 +28,18 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
     constant,
     fresh,
-    freshened,
-    mapped,
     mask,
     multiply,
     size,
-    substitute,
     subtract,
     summation,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.algebra.rows import Formula
+from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import mapped
 from tensorgrad_cli.notation.tree import Vocabulary
 from tensorgrad_cli.source import Source
 

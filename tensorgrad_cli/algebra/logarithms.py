@@ -19,10 +19,10 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
     add,
     constant,
-    mapped,
     multiply,
 )
 from tensorgrad_cli.algebra.scalars import based, function_of_number, inverse_functions, positive
+from tensorgrad_cli.algebra.walking import mapped
 
 __all__ = ["Spread", "logs_spread"]
 

@@ -10,25 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from tensorgrad_cli.algebra.expression import (
-    ONE,
-    Apply,
-    Const,
-    Delta,
-    add,
-    fresh,
-    freshened,
-    negate,
-    power,
-    size,
-    substitute,
-)
+from tensorgrad_cli.algebra.expression import ONE, Apply, Const, Delta, add, fresh, negate, power, size
 from tensorgrad_cli.algebra.index_operations import number_of
 from tensorgrad_cli.algebra.matrix_calls import inverse, matrix_call, norm_of
 from tensorgrad_cli.algebra.matrix_products import matrix_product, multiplied
 from tensorgrad_cli.algebra.offers import offer_contraction, offer_entrywise, offer_sum
 from tensorgrad_cli.algebra.reading import Reading
 from tensorgrad_cli.algebra.requests import matrix_derivative
+from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.values import Value, axes_of, entrywise, tensor_value
 from tensorgrad_cli.notation.tree import (
     Bars,

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from tensorgrad_cli.algebra.expression import (
-    Apply,
-    Delta,
-    Index,
-    Op,
-    fresh,
-    multiply,
-    substitute,
-    summation,
-)
+from tensorgrad_cli.algebra.expression import Apply, Delta, Index, Op, fresh, multiply, summation
 from tensorgrad_cli.algebra.index_operations import along, number_of, parameters_of, reduced
 from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.algebra.occurrences import ALONG
 from tensorgrad_cli.algebra.reading import Reading, not_yet
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.values import Value, axes_of, entrywise, shapes_do_not_meet
 from tensorgrad_cli.notation.tree import Call, Name
 from tensorgrad_cli.source import Issue, Span

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from tensorgrad_cli.algebra.expression import (
-    Expression,
-    Index,
-    Product,
-    Sum,
-    divide,
-    multiply,
-    substitute,
-    summation,
-)
+from tensorgrad_cli.algebra.expression import Expression, Index, Product, Sum, divide, multiply, summation
 from tensorgrad_cli.algebra.matrix_calls import kron
 from tensorgrad_cli.algebra.reading import LETTERS, Reading
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.values import Value, entrywise, meet, shapes_do_not_meet
 
 __all__ = ["contracted", "matrix_product", "multiplied"]

@@ -29,7 +29,6 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
     multiply,
     size,
-    substitute,
 )
 from tensorgrad_cli.algebra.matching import alike
 from tensorgrad_cli.algebra.polynomial import (
@@ -59,6 +58,7 @@ from tensorgrad_cli.algebra.scalars import (
     is_size,
     range_at_number,
 )
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.sums import components, delta_decided, fits
 
 __all__ = ["equal", "normal_form"]

@@ -15,15 +15,7 @@ from fractions import Fraction
 from math import comb, floor, gcd, lcm
 
 from tensorgrad_cli.algebra.canonical import ordered, text
-from tensorgrad_cli.algebra.expression import (
-    ZERO,
-    Apply,
-    Const,
-    Expression,
-    add,
-    multiply,
-    power,
-)
+from tensorgrad_cli.algebra.expression import ZERO, Apply, Const, Expression, add, multiply, power
 from tensorgrad_cli.algebra.scalars import is_idempotent, positive
 
 __all__ = [

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tensorgrad_cli.algebra.expression import (
-    Derivative,
-    Dimension,
-    Equation,
-    Expression,
-    Index,
-    Position,
-    substitute,
-)
+from tensorgrad_cli.algebra.expression import Derivative, Dimension, Equation, Expression, Index, Position
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.implied_sums import ImpliedSums
 from tensorgrad_cli.algebra.library import BUILTINS, Scope, derivative_name, function_name
 from tensorgrad_cli.algebra.ranges import Ranges, shape_words
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.notation.tree import Call, Indexed, Name, Number, Signed, Tree
 from tensorgrad_cli.source import Issue, Span
 

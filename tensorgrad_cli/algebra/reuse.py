@@ -25,15 +25,14 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    mapped,
     multiply,
     negate,
     power,
-    subexpressions,
 )
 from tensorgrad_cli.algebra.matching import Binding, blind, matches
 from tensorgrad_cli.algebra.scalars import based, factors_of, is_size, powers_collected, split_coefficient
 from tensorgrad_cli.algebra.sums import one_sum
+from tensorgrad_cli.algebra.walking import mapped, subexpressions
 
 __all__ = ["reused"]
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from tensorgrad_cli.algebra.expression import Chain, Equation, Expression, mapped, subtract
+from tensorgrad_cli.algebra.expression import Chain, Equation, Expression, subtract
 from tensorgrad_cli.algebra.reuse import reused
 from tensorgrad_cli.algebra.scalars import SCALAR_RULES
 from tensorgrad_cli.algebra.sums import SUM_RULES, one_sum
 from tensorgrad_cli.algebra.terms import TERM_RULES
+from tensorgrad_cli.algebra.walking import mapped
 
 __all__ = ["RULES", "Rule", "difference", "one_sum", "reuse_steps", "simplified"]
 

@@ -8,14 +8,16 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from tensorgrad_cli.algebra.expression import Expression, Index, Op, references, subexpressions, substitute
+from tensorgrad_cli.algebra.expression import Expression, Index, Op
 from tensorgrad_cli.algebra.index_notation import read_side
 from tensorgrad_cli.algebra.matrix import matrix_value
 from tensorgrad_cli.algebra.occurrences import children, is_indexed, terms_of
 from tensorgrad_cli.algebra.offers import offer_brackets
 from tensorgrad_cli.algebra.ranges import shape_words
 from tensorgrad_cli.algebra.reading import LETTERS, Reading
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.values import Value
+from tensorgrad_cli.algebra.walking import references, subexpressions
 from tensorgrad_cli.notation.tree import Call, Indexed, Name, Tree, WrittenSum
 from tensorgrad_cli.source import Issue
 

@@ -27,15 +27,14 @@ from tensorgrad_cli.algebra.expression import (
     Ref,
     Sum,
     add,
-    freshened,
     multiply,
     position_indices,
     size,
-    subexpressions,
-    substitute,
     summation,
 )
 from tensorgrad_cli.algebra.scalars import factors_of, is_size
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import subexpressions
 
 __all__ = ["SUM_RULES", "components", "fits", "one_sum"]
 

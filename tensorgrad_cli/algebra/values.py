@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from tensorgrad_cli.algebra.expression import Dimension, Expression, Index, Position, Ref, fresh, substitute
+from tensorgrad_cli.algebra.expression import Dimension, Expression, Index, Position, Ref, fresh
 from tensorgrad_cli.algebra.ranges import Ranges
 from tensorgrad_cli.algebra.reading import LETTERS, Reading
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.source import Issue, Span
 
 __all__ = ["Meeting", "Value", "axes_of", "entrywise", "meet", "shapes_do_not_meet", "tensor_value"]

@@ -20,16 +20,13 @@ from tensorgrad_cli.algebra.expression import (
     Ref,
     add,
     fresh,
-    freshened,
     multiply,
-    needed,
-    references,
-    subexpressions,
-    substitute,
     summation,
 )
 from tensorgrad_cli.algebra.library import Scope, derivative_name
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import needed, references, subexpressions
 from tensorgrad_cli.calculus.derivative import derivative, lowered
 
 __all__ = ["Calculus", "jacobian", "pullback", "tensor_indices"]

@@ -24,14 +24,9 @@ from tensorgrad_cli.algebra.expression import (
     Ref,
     Sum,
     add,
-    children,
     fresh,
-    freshened,
-    mapped,
     multiply,
     power,
-    references,
-    substitute,
     subtract,
     summation,
 )
@@ -45,6 +40,8 @@ from tensorgrad_cli.algebra.library import (
 )
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.algebra.rewrite import simplified
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import children, mapped, references
 
 __all__ = ["argument_indices", "derivative", "lowered"]
 

@@ -8,15 +8,9 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tensorgrad_cli.algebra.expression import (
-    Dimension,
-    Equation,
-    Expression,
-    Index,
-    references,
-    subexpressions,
-)
+from tensorgrad_cli.algebra.expression import Dimension, Equation, Expression, Index
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import references, subexpressions
 from tensorgrad_cli.exact.batches import Batches, orthonormal_shapes
 from tensorgrad_cli.exact.contract import ordered
 from tensorgrad_cli.exact.definitions import Definitions

@@ -24,16 +24,14 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
     add,
     constant,
-    freshened,
-    mapped,
     multiply,
     negate,
     power,
-    references,
-    substitute,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.library import function_definition, instantiate, operation_expanded
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import mapped, references
 from tensorgrad_cli.exact.signs import Signs
 
 __all__ = ["COMPARISONS", "NATIVE", "Definitions"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tensorgrad_cli.algebra.expression import Apply, Const, Expression, subexpressions
+from tensorgrad_cli.algebra.expression import Apply, Const, Expression
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.library import function_domain, instantiate
+from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.exact.definitions import NATIVE
 from tensorgrad_cli.exact.signs import Signs
 

@@ -13,16 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.expression import (
-    ONE,
-    Add,
-    Const,
-    Expression,
-    Product,
-    add,
-    constant,
-    multiply,
-)
+from tensorgrad_cli.algebra.expression import ONE, Add, Const, Expression, Product, add, constant, multiply
 from tensorgrad_cli.exact.signs import Signs
 
 __all__ = ["Relation", "contradicting", "relation"]

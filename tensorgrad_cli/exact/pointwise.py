@@ -21,9 +21,9 @@ from tensorgrad_cli.algebra.expression import (
     Position,
     Ref,
     Sum,
-    subexpressions,
 )
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import subexpressions
 
 __all__ = ["pointwise"]
 

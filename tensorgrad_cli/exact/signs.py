@@ -29,10 +29,10 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    children,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import children
 from tensorgrad_cli.exact.intervals import (
     ANY,
     NONNEGATIVE,

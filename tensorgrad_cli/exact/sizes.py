@@ -19,8 +19,8 @@ from tensorgrad_cli.algebra.expression import (
     Position,
     Ref,
     Sum,
-    subexpressions,
 )
+from tensorgrad_cli.algebra.walking import subexpressions
 
 __all__ = ["Condition", "assignments", "dimensions_of", "least_sizes"]
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorgrad_cli.numeric.difference import TIE, Differences, reference
-from tensorgrad_cli.numeric.noise import EPS, FEW, noise_of
+from tensorgrad_cli.numeric.noise import EPS, FEW, Rounding, noise_of
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, scales
 from tensorgrad_cli.numeric.quotient import both_sides
 from tensorgrad_cli.numeric.romberg import SIGMAS
@@ -45,7 +45,7 @@ def jacobian(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
-    rounding: Array | None = None,
+    rounding: Rounding | None = None,
     seed: int = 0,
 ) -> Differences:
     """The derivative of every output of f by every input; arguments and result as of `difference.jacobian`.
@@ -77,7 +77,7 @@ def directional(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
-    rounding: Array | None = None,
+    rounding: Rounding | None = None,
     seed: int = 0,
 ) -> Differences:
     """The derivatives of f along the rows of `directions` [d, n]. Of a gradient they are Hessian-vector

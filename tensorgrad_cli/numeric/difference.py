@@ -25,7 +25,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from tensorgrad_cli.numeric.noise import ROUNDING, noise_of
+from tensorgrad_cli.numeric.noise import ROUNDING, Rounding, noise_of
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, Samples, scales
 from tensorgrad_cli.numeric.quotient import Found, both_sides, central, find
 from tensorgrad_cli.numeric.romberg import NEAR, SAFETY, SIGMAS
@@ -82,7 +82,7 @@ def jacobian(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
-    rounding: Array | None = None,
+    rounding: Rounding | None = None,
     seed: int = 0,
 ) -> Differences:
     """The derivative of every output of f by every input, by central differences.
@@ -117,7 +117,7 @@ def directional(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
-    rounding: Array | None = None,
+    rounding: Rounding | None = None,
     seed: int = 0,
 ) -> Differences:
     """The derivatives of f along the rows of `directions` [d, n]; a step of 1 is the whole direction.

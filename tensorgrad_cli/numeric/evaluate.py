@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Chain, Expression, Index, needed, references
+from tensorgrad_cli.algebra.expression import Chain, Expression, Index
+from tensorgrad_cli.algebra.walking import needed, references
 from tensorgrad_cli.numeric.abstract import AbstractFunction
 from tensorgrad_cli.numeric.branches import Branch, recorded
 from tensorgrad_cli.numeric.environment import Environment, TooLarge
 from tensorgrad_cli.numeric.memory import allocated
+from tensorgrad_cli.numeric.noise import Rounding
 from tensorgrad_cli.numeric.plan import plan
 from tensorgrad_cli.numeric.run import Run, run, shaken
-from tensorgrad_cli.numeric.steps import Plan
+from tensorgrad_cli.numeric.steps import Operation, Plan
 
 __all__ = [
     "AbstractFunction",
@@ -30,8 +32,8 @@ __all__ = [
 ]
 
 SHAKES = 4
-# Rounding is uniform within half a last place, deviation 1/√12; moves by -1, 0 or 1 of them have √(2/3).
-SHAKEN = math.sqrt(1 / 12) / math.sqrt(2 / 3)
+# Rounding is uniform within half a last place, deviation 1/√12; moves by ±1, ±2, ±3 of them have √(14/3).
+SHAKEN = math.sqrt(1 / 12) / math.sqrt(14 / 3)
 
 
 def evaluate(
@@ -110,9 +112,9 @@ def chain_memory(
 
 def inner_noise(
     equations: Chain, environment: Environment, name: str, moving: Iterable[str]
-) -> tuple[Any, float]:
-    """How far rounding inside the equations moves the array of `name` at the point, as a standard deviation, and
-    the largest number met: only what depends on the names `moving` is rounded anew. The environment has the arrays
+) -> tuple[Rounding, float]:
+    """How far rounding inside the equations moves the array of `name` at the point, flattened, and the largest
+    number met: only what depends on the names `moving` is rounded anew. The environment has the arrays
     of all names, none with a batch axis."""
     rng = np.random.default_rng(20_240_501)
     copies = {
@@ -120,19 +122,20 @@ def inner_noise(
         for by in moving
     }
     now = environment.with_arrays(copies, copies)
-    top = 0.0
+    top, whole = 0.0, True
     with np.errstate(all="ignore"):
         for equation in equations:
             made = plan(equation.expression, equation.indices, now.batched)
+            whole = whole and not any(isinstance(step, Operation) for step in made.steps)
             array, size = shaken(made, Run(now.arrays, now, np), 1 + SHAKES, rng)
             top = max(top, size)
             now = now.with_arrays({equation.tensor: array}, (equation.tensor,) if made.batched else ())
         array = np.asarray(now.arrays[name])
         if name not in now.batched:
-            return np.zeros(array.shape), top
+            return Rounding(np.zeros(array.size), True), top
         moved = array[1:] - array[0]
         spread = np.sqrt(np.mean(np.square(np.where(np.isfinite(moved), moved, 0.0)), axis=0))
-        return SHAKEN * spread, top
+        return Rounding(SHAKEN * spread.reshape(-1), whole), top
 
 
 @lru_cache(maxsize=1024)

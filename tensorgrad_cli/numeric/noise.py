@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-__all__ = ["POINTS", "Noise", "deviations", "grid", "noise_of", "points_of"]
+__all__ = ["POINTS", "Noise", "Rounding", "deviations", "grid", "noise_of", "points_of"]
 
 EPS = 2.0**-52
 SMALLEST = 2.0**-1074
@@ -85,6 +85,14 @@ def points_of(base: NDArray[Any], spacing: NDArray[Any], start: int, stop: int) 
 Evaluate: TypeAlias = Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any] | None]]
 
 
+class Rounding(Struct, frozen=True):
+    """What is known of a function's rounding noise from its inside: at least the standard deviation `deviation` [m],
+    and not very much more where the `whole` of it is known."""
+
+    deviation: NDArray[Any]
+    whole: bool
+
+
 class Noise(Struct, frozen=True):
     """`sigma` [m]: the standard deviation of the rounding noise; `rough`: f has a structure finer than the
     coarsest grid."""
@@ -136,7 +144,7 @@ def noise_of(
     centre: NDArray[Any],
     rng: np.random.Generator,
     spacings: Sequence[int] = SPACINGS,
-    rounding: NDArray[Any] | None = None,
+    rounding: Rounding | None = None,
 ) -> Noise:
     """The rounding noise of a function near x, from one table a spacing.
 
@@ -144,7 +152,7 @@ def noise_of(
     than its last place and hide its noise. It ends at the first grid on which higher orders see less than
     lower ones, or all see very much more than the clear noise of a finer grid: there f itself is seen. A grid
     on which a branch changes is left out. A correctly rounded result is noisy too, even where it does not
-    move. `rounding` is what is known of the noise beforehand: very much more than it on a coarser grid is f.
+    move. Very much more than the whole known noise on a coarser grid is f.
     """
     moves = drawn_moves(x.size, rng) if x.size > FEW_COORDINATES else None
     grids = [partial(grid, x, scale, exponent, rng, moves) for exponent in spacings]
@@ -165,8 +173,11 @@ def noise_of(
         largest = seen.max(axis=0)
         falling = seen[0] > CONSISTENT * seen[-1]
         leap = (sigma > LEAP * floor.max(initial=0.0)) & (largest > LEAP * sigma)
-        if rounding is not None:
-            leap |= (rounding > 0.0) & (largest > LEAP * np.maximum(rounding, floor))
+        if rounding is not None and rounding.whole:
+            known = rounding.deviation
+            leap |= (known > 0.0) & (largest > LEAP * np.maximum(known, floor))
         ended |= usable & (falling | leap) & (number > 0)
         sigma = np.where(usable & ~ended, np.maximum(sigma, largest), sigma)
-    return Noise(np.maximum(sigma, floor if rounding is None else np.maximum(rounding, floor)), rough)
+    if rounding is not None:
+        floor = np.maximum(floor, rounding.deviation)
+    return Noise(np.maximum(sigma, floor), rough)

@@ -26,11 +26,11 @@ from tensorgrad_cli.algebra.expression import (
     Ref,
     Sum,
     fresh,
-    references,
     subtract,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.walking import references
 from tensorgrad_cli.numeric.products import Summand, plain, summands
 from tensorgrad_cli.numeric.steps import (
     BATCH,

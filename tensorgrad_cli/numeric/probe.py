@@ -13,6 +13,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from tensorgrad_cli.numeric.noise import Rounding
+
 __all__ = ["BLOCK", "MAX_MEMORY", "Array", "Function", "Perturb", "Probe", "Samples", "scales"]
 
 Array: TypeAlias = NDArray[Any]
@@ -63,7 +65,7 @@ class Probe:
     any array that changes where f passes from one smooth piece to another. `perturb(coordinates, steps)`,
     where given, yields the same for the points x + steps[b] · e(coordinates[b]) and may share work between
     them. `point_bytes` is what one point costs inside f; `inside` the size of the largest number met in f, and
-    `rounding` [m] what is known of the deviation of its rounding noise: tables do not show all of it.
+    `rounding` what is known of its rounding noise: tables do not show all of it.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class Probe:
         point_bytes: int | None = None,
         max_memory: int = MAX_MEMORY,
         inside: float = 0.0,
-        rounding: Array | None = None,
+        rounding: Rounding | None = None,
     ) -> None:
         self.f = f
         self.x = x

@@ -28,10 +28,9 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
     add,
     fresh,
-    freshened,
-    subexpressions,
-    substitute,
 )
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import subexpressions
 
 __all__ = ["Summand", "plain", "summands"]
 

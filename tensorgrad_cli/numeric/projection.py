@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from tensorgrad_cli.numeric import complex_step, difference
 from tensorgrad_cli.numeric.difference import Differences
-from tensorgrad_cli.numeric.noise import EPS
+from tensorgrad_cli.numeric.noise import EPS, Rounding
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, scales
 
 __all__ = [
@@ -65,7 +65,7 @@ def project(
     point_bytes: int | None = None,
     max_memory: int = MAX_MEMORY,
     inside: float = 0.0,
-    rounding: Array | None = None,
+    rounding: Rounding | None = None,
     seed: int = 0,
 ) -> Projection:
     """The derivatives of f along `count` random directions, by `method` 'central' or 'complex'."""

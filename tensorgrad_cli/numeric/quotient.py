@@ -111,24 +111,29 @@ def central(samples: Samples, exponents: Sequence[int], centre: Array, sigma: Ar
     if uneven.any():
         # x + h and x - h rounded differently: half the second derivative times that is left.
         noise += np.abs((plus - centre) + (minus - centre)) * (np.abs(uneven) / (0.5 * width * width))
-    flat = unresolved(plus, minus, centre, sigma)
-    if flat.any():
-        quotients = np.where(flat, np.nan, quotients)
-    return extrapolate(quotients, noise, nominal(exponents))
+    least = unresolved(plus, minus, centre, sigma)
+    return extrapolate(
+        quotients, noise, nominal(exponents), least=None if least is None else least / np.abs(width)
+    )
 
 
-def unresolved(plus: Array, minus: Array, centre: Array, sigma: Array) -> NDArray[np.bool_]:
-    """Which steps [steps, lines, m] are too large to know anything of f at the point: its second difference, which
-    falls like h², does not fall from one to the next. (Both sides of a narrow peak are flat and alike, and their
-    quotients agree on 0.)
+def unresolved(plus: Array, minus: Array, centre: Array, sigma: Array) -> Array | None:
+    """The second difference at those steps [steps, lines, m] that are too large to know anything of f at the point,
+    0 at others; None where there are none.
+
+    It falls like h², and there does not fall from one step to the next. Both sides of a narrow peak are flat and
+    alike, and their quotients agree on 0.
     """
     second = np.abs((plus - centre) + (minus - centre))
     clear = second[1:] > CLEAR * np.maximum(sigma, ROUNDING * np.abs(centre))
     stays = clear & (second[:-1] < FALLS * second[1:])
+    if not stays.any():
+        return None
     found = np.zeros(plus.shape, np.bool_)
     found[:-1] |= stays
     found[1:] |= stays
-    return found
+    size: Array = np.where(found, second, 0.0)
+    return size
 
 
 def one_sided(

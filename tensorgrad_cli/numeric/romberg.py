@@ -56,7 +56,11 @@ class Extrapolated(Struct, frozen=True):
 
 
 def extrapolate(
-    quotients: NDArray[Any], noise: NDArray[Any], steps: Sequence[float], power: int = 2
+    quotients: NDArray[Any],
+    noise: NDArray[Any],
+    steps: Sequence[float],
+    power: int = 2,
+    least: NDArray[Any] | None = None,
 ) -> Extrapolated:
     """The best extrapolation of `quotients` [steps, …] whose standard deviations are `noise` [steps, …].
 
@@ -87,6 +91,8 @@ def extrapolate(
             for value, error in witnesses[k:]:
                 distance = np.abs(row[k] - value)
                 np.copyto(apart, distance, where=(distance > error) & (distance > apart))
+            if least is not None:
+                np.maximum(apart, least[k], out=apart)
             total = apart + propagated[k]
             better = total < best
             if better.any():

@@ -86,8 +86,8 @@ def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
 
 
 def shaken(plan: Plan, work: Run, batch: int, rng: np.random.Generator) -> tuple[Array, float]:
-    """The result with each intermediate result of the points after the first moved by a last place or not, as
-    if it had been rounded otherwise (Parker's Monte Carlo arithmetic), and the largest number on the way.
+    """The result with each intermediate result of the points after the first moved by one to three last places,
+    as if it had been rounded otherwise (Parker's Monte Carlo arithmetic), and the largest number on the way.
 
     What does not differ from point to point is not moved. The rounding inside an operation or a sum is that of moved
     arguments.
@@ -114,11 +114,15 @@ def shaken(plan: Plan, work: Run, batch: int, rng: np.random.Generator) -> tuple
 
 
 def _moved(value: Array, axes: Sequence[Index], rng: np.random.Generator) -> Array:
-    """Every entry of the points after the first times one more or less last place."""
+    """Every entry of the points after the first times a number that is one to three last places from 1. Never 0: chance must
+    not hide a rounding."""
     if BATCH not in axes:
         return value
     value = np.asarray(value)
-    moves = 1.0 + rng.integers(-1, 2, value.shape, dtype=np.int8) * A_PLACE
+    places = rng.integers(1, 4, value.shape, dtype=np.int8) * (
+        2 * rng.integers(0, 2, value.shape, dtype=np.int8) - 1
+    )
+    moves = 1.0 + places * A_PLACE
     np.moveaxis(moves, axes.index(BATCH), 0)[0] = 1.0
     return value * moves
 

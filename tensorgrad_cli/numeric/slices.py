@@ -22,10 +22,9 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    mapped,
-    subexpressions,
     summation,
 )
+from tensorgrad_cli.algebra.walking import mapped, subexpressions
 from tensorgrad_cli.numeric.environment import Environment
 from tensorgrad_cli.numeric.evaluate import evaluate
 from tensorgrad_cli.numeric.probe import Perturb

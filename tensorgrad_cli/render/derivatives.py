@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tensorgrad_cli.algebra.expression import Apply, Derivative, Expression, Position, substitute
+from tensorgrad_cli.algebra.expression import Apply, Derivative, Expression, Position
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.render.naming import Names, Naming, counted
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, Piece, merged, wrapped
 

@@ -15,12 +15,11 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    children,
     fresh,
-    freshened,
     position_indices,
-    substitute,
 )
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import children
 
 __all__ = ["einsum_subscripts"]
 

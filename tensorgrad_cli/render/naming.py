@@ -6,14 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from tensorgrad_cli.algebra.expression import (
-    Affine,
-    Derivative,
-    Equation,
-    Gather,
-    Index,
-    Position,
-)
+from tensorgrad_cli.algebra.expression import Affine, Derivative, Equation, Gather, Index, Position
 from tensorgrad_cli.notation.names import unicode_name
 
 __all__ = ["Naming", "bar_spelling", "counted", "free_names", "named", "position", "positions"]

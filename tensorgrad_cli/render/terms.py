@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from tensorgrad_cli.algebra.expression import (
-    Apply,
-    Const,
-    Delta,
-    Expression,
-    Index,
-    Op,
-    Product,
-    Ref,
-    Sum,
-    subexpressions,
-)
+from tensorgrad_cli.algebra.expression import Apply, Const, Delta, Expression, Index, Op, Product, Ref, Sum
 from tensorgrad_cli.algebra.scalars import is_size
+from tensorgrad_cli.algebra.walking import subexpressions
 
 __all__ = ["factors_of", "ordered", "signed", "split", "unpinned"]
 

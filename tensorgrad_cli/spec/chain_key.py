@@ -10,8 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.elaborate import elaborate_step
-from tensorgrad_cli.algebra.expression import Apply, Dimension, Expression, subexpressions
+from tensorgrad_cli.algebra.expression import Apply, Dimension, Expression
 from tensorgrad_cli.algebra.library import BUILTINS, Scope, function_name
+from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.notation.names import canonical, is_name
 from tensorgrad_cli.notation.parse import left_name, parse_equation
 from tensorgrad_cli.notation.tree import Call, EquationTree, Indexed, IndexRange, Mask, Name, Vocabulary

@@ -9,19 +9,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from tensorgrad_cli.algebra.expression import (
-    Derivative,
-    Equation,
-    Expression,
-    Ref,
-    freshened,
-    mapped,
-    references,
-    subexpressions,
-    substitute,
-)
+from tensorgrad_cli.algebra.expression import Derivative, Equation, Expression, Ref
 from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
 from tensorgrad_cli.calculus.chain import jacobian, pullback
 from tensorgrad_cli.verify.formulas import bar
 from tensorgrad_cli.verify.ground import Ground

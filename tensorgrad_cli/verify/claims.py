@@ -14,16 +14,12 @@ from tensorgrad_cli.algebra.elaborate import (
     elaborate_expression,
     elaborate_step,
 )
-from tensorgrad_cli.algebra.expression import (
-    Chain,
-    Equation,
-    Index,
-    references,
-    substitute,
-)
+from tensorgrad_cli.algebra.expression import Chain, Equation, Index
 from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.algebra.occurrences import is_indexed
 from tensorgrad_cli.algebra.sides import is_number
+from tensorgrad_cli.algebra.substitution import substitute
+from tensorgrad_cli.algebra.walking import references
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.notation.parse import parse_equation, parse_expression
 from tensorgrad_cli.source import Issue, Source

@@ -13,20 +13,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.expression import (
-    ZERO,
-    Chain,
-    Equation,
-    Expression,
-    Index,
-    Ref,
-    freshened,
-    mapped,
-    references,
-    subexpressions,
-    substitute,
-)
+from tensorgrad_cli.algebra.expression import ZERO, Chain, Equation, Expression, Index, Ref
 from tensorgrad_cli.algebra.normal import equal
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.compare import Comparison, compare
 from tensorgrad_cli.verify.certify import EPS, JITTER_SAFETY, bar_of

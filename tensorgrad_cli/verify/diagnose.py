@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from msgspec import Struct
 
-from tensorgrad_cli.algebra.expression import ZERO, Expression, references, subexpressions
+from tensorgrad_cli.algebra.expression import ZERO, Expression
 from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.algebra.rewrite import difference
+from tensorgrad_cli.algebra.walking import references, subexpressions
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.claims import Judged

@@ -7,19 +7,11 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import (
-    Expression,
-    Ref,
-    add,
-    constant,
-    freshened,
-    mapped,
-    multiply,
-    subexpressions,
-    substitute,
-)
+from tensorgrad_cli.algebra.expression import Expression, Ref, add, constant, multiply
 from tensorgrad_cli.algebra.normal import equal, normal_form
 from tensorgrad_cli.algebra.rewrite import simplified
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import mapped, subexpressions
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.source import Issue

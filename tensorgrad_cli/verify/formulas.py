@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from tensorgrad_cli.algebra.expression import (
-    Chain,
-    Derivative,
-    Equation,
-    Expression,
-    Index,
-)
+from tensorgrad_cli.algebra.expression import Chain, Derivative, Equation, Expression, Index
 from tensorgrad_cli.algebra.library import BUILTINS, OWN, Scope
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.render import latex, matrix, text

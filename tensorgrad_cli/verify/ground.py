@@ -8,18 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from tensorgrad_cli.algebra.expression import (
-    Apply,
-    Chain,
-    Derivative,
-    Dimension,
-    Expression,
-    Ref,
-    needed,
-    references,
-    subexpressions,
-)
+from tensorgrad_cli.algebra.expression import Apply, Chain, Derivative, Dimension, Expression, Ref
 from tensorgrad_cli.algebra.library import function_name
+from tensorgrad_cli.algebra.walking import needed, references, subexpressions
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.spec.model import Spec

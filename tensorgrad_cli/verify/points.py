@@ -27,11 +27,9 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    mapped,
-    needed,
-    references,
 )
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import mapped, needed, references
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.numeric.evaluate import Environment, evaluate, evaluate_chain
 

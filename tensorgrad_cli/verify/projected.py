@@ -19,9 +19,9 @@ from tensorgrad_cli.algebra.expression import (
     Ref,
     fresh,
     multiply,
-    substitute,
     summation,
 )
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.numeric import projection
 from tensorgrad_cli.numeric.compare import compare

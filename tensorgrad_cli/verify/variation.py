@@ -11,9 +11,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.expression import Apply, Chain, Expression, Op, Ref, mapped, subexpressions
+from tensorgrad_cli.algebra.expression import Apply, Chain, Expression, Op, Ref
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.walking import mapped, subexpressions
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.numeric.branches import Branch
 from tensorgrad_cli.numeric.evaluate import (
@@ -23,6 +24,7 @@ from tensorgrad_cli.numeric.evaluate import (
     evaluate_chain,
     inner_noise,
 )
+from tensorgrad_cli.numeric.noise import Rounding
 from tensorgrad_cli.numeric.probe import Perturb
 from tensorgrad_cli.numeric.slices import sliced
 from tensorgrad_cli.verify.points import Point
@@ -40,7 +42,7 @@ class Variation(Struct, frozen=True):
     `at` [n] is the point, the varied tensors one after the other; `bottoms` are their shapes, `tops` is that of
     the watched one. `analytic`: every function on the way has a complex extension. `equations` lead from the
     varied tensors to the watched one; `inside` is the largest number met on the way, and `rounding`
-    [m] how far its roundings move the watched one. `perturb`,
+    how far roundings on the way move the watched one. `perturb`,
     where there is a single varied tensor, moves single entries of it with less work.
     """
 
@@ -52,7 +54,7 @@ class Variation(Struct, frozen=True):
     point_bytes: int
     equations: Chain
     inside: float
-    rounding: Array
+    rounding: Rounding
     perturb: Perturb | None
 
     @property
@@ -102,9 +104,7 @@ def variation(
     rounding, inside = inner_noise(equations, base, numerator, names)
     perturb = sliced(equations, base, names[0], numerator) if len(names) == 1 and not watched else None
     analytic = _analytic(equations)
-    return Variation(
-        function, at, tops, bottoms, analytic, point_bytes, equations, inside, rounding.reshape(-1), perturb
-    )
+    return Variation(function, at, tops, bottoms, analytic, point_bytes, equations, inside, rounding, perturb)
 
 
 def _held(equations: Chain, base: Environment) -> tuple[Chain, Environment]:

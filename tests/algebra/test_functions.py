@@ -10,15 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tensorgrad_cli.algebra.expression import (
-    Add,
-    Apply,
-    Const,
-    Expression,
-    Product,
-    Ref,
-    subexpressions,
-)
+from tensorgrad_cli.algebra.expression import Add, Apply, Const, Expression, Product, Ref
 from tensorgrad_cli.algebra.functions import FUNCTIONS, Function
 from tensorgrad_cli.algebra.library import (
     function_definition,
@@ -26,6 +18,7 @@ from tensorgrad_cli.algebra.library import (
     function_domain,
     function_kinks,
 )
+from tensorgrad_cli.algebra.walking import subexpressions
 
 # What the exact test evaluates by itself or as an oracle.
 LEAVES = set(

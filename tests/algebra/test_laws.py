@@ -38,15 +38,10 @@ from tensorgrad_cli.algebra.expression import (
     add,
     constant,
     fresh,
-    freshened,
-    mapped,
     mask,
     multiply,
     power,
-    references,
     size,
-    subexpressions,
-    substitute,
     summation,
 )
 from tensorgrad_cli.algebra.invariants import check
@@ -54,6 +49,8 @@ from tensorgrad_cli.algebra.matching import alike, blind
 from tensorgrad_cli.algebra.normal import equal, normal_form
 from tensorgrad_cli.algebra.rewrite import RULES, difference, reuse_steps, simplified
 from tensorgrad_cli.algebra.scalars import is_size
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
 
 M, N, TWO = Dimension("m"), Dimension("n"), Dimension("2")
 # The rows of a range of n - m + 1, as a convolution has them.

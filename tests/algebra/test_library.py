@@ -22,8 +22,6 @@ from tensorgrad_cli.algebra.expression import (
     multiply,
     negate,
     power,
-    references,
-    subexpressions,
     subtract,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
@@ -42,6 +40,7 @@ from tensorgrad_cli.algebra.library import (
 )
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import references, subexpressions
 from tensorgrad_cli.source import Source
 
 M, N = Dimension("m"), Dimension("n")

@@ -19,12 +19,12 @@ from tensorgrad_cli.algebra.expression import (
     Op,
     Ref,
     Sum,
-    mapped,
-    substitute,
 )
 from tensorgrad_cli.algebra.invariants import check
 from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import mapped
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.source import Issue, Source
 

@@ -24,7 +24,6 @@ from tensorgrad_cli.algebra.expression import (
     Ref,
     Sum,
     fresh,
-    subexpressions,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.library import (
@@ -33,6 +32,7 @@ from tensorgrad_cli.algebra.library import (
     operation_kinks,
 )
 from tensorgrad_cli.algebra.operations import OPERATIONS, Operation
+from tensorgrad_cli.algebra.walking import subexpressions
 
 N, M, P, Q = (Dimension(name) for name in "nmpq")
 SIZES = {"n": 3, "m": 2, "p": 3, "q": 2}

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tensorgrad_cli.algebra.expression import Apply, Derivative, Equation, Expression, Ref, subexpressions
+from tensorgrad_cli.algebra.expression import Apply, Derivative, Equation, Expression, Ref
 from tensorgrad_cli.algebra.library import derivative_name
+from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.calculus.chain import Calculus, jacobian, pullback
 from tensorgrad_cli.numeric.abstract import AbstractFunction
 from tensorgrad_cli.numeric.environment import Environment

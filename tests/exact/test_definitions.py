@@ -19,7 +19,6 @@ from tensorgrad_cli.algebra.expression import (
     divide,
     multiply,
     power,
-    subexpressions,
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.library import (
@@ -29,6 +28,7 @@ from tensorgrad_cli.algebra.library import (
     instantiate,
 )
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.calculus.derivative import derivative
 from tensorgrad_cli.exact.decide import decide
 from tensorgrad_cli.exact.definitions import NATIVE, Definitions

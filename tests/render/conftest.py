@@ -8,19 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.elaborate import elaborate_equation
-from tensorgrad_cli.algebra.expression import (
-    Apply,
-    Equation,
-    Expression,
-    Ref,
-    constant,
-    mapped,
-    substitute,
-)
+from tensorgrad_cli.algebra.expression import Apply, Equation, Expression, Ref, constant
 from tensorgrad_cli.algebra.library import Scope, derivative_name
 from tensorgrad_cli.algebra.normal import equal
 from tensorgrad_cli.algebra.rewrite import simplified
+from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import mapped
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.render import ascii, matrix, text
 from tensorgrad_cli.render.naming import Naming

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Dimension, references
+from tensorgrad_cli.algebra.expression import Dimension
 from tensorgrad_cli.algebra.tensors import Tensor
+from tensorgrad_cli.algebra.walking import references
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.environment import Environment
 from tensorgrad_cli.numeric.evaluate import evaluate_chain

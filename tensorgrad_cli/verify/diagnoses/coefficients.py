@@ -10,7 +10,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Dimension, Index, subexpressions
+from tensorgrad_cli.algebra.expression import Dimension, Index
+from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.notation.tree import Parenthesis, Summed
 from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Draft, close
 from tensorgrad_cli.verify.diagnoses.scaling import Coefficient, inserted

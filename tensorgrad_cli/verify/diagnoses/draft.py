@@ -17,19 +17,11 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tensorgrad_cli.algebra.elaborate import Side, elaborate_equation, elaborate_expression
-from tensorgrad_cli.algebra.expression import (
-    Chain,
-    Derivative,
-    Equation,
-    Expression,
-    Index,
-    Ref,
-    mapped,
-    references,
-    substitute,
-)
+from tensorgrad_cli.algebra.expression import Chain, Derivative, Equation, Expression, Index, Ref
 from tensorgrad_cli.algebra.library import Scope, derivative_name
 from tensorgrad_cli.algebra.matching import alike
+from tensorgrad_cli.algebra.substitution import substitute
+from tensorgrad_cli.algebra.walking import mapped, references
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.notation.parse import parse_equation, parse_expression
 from tensorgrad_cli.notation.tree import Derivative as DerivativeTree

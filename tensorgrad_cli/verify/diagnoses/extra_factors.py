@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tensorgrad_cli.algebra.expression import (
-    Index,
-    Ref,
-)
+from tensorgrad_cli.algebra.expression import Index, Ref
 from tensorgrad_cli.notation.tree import Call, Derivative, Indexed, Name, Tree
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, close
 from tensorgrad_cli.verify.diagnoses.splice import (

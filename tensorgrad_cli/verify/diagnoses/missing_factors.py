@@ -6,16 +6,8 @@ from collections.abc import Iterator
 from itertools import combinations, product
 
 from tensorgrad_cli.algebra.elaborate import elaborate_expression
-from tensorgrad_cli.algebra.expression import (
-    Apply,
-    Const,
-    Delta,
-    Dimension,
-    Expression,
-    Index,
-    Ref,
-    subexpressions,
-)
+from tensorgrad_cli.algebra.expression import Apply, Const, Delta, Dimension, Expression, Index, Ref
+from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.notation.parse import parse_expression
 from tensorgrad_cli.notation.tree import Call, Name, Power, Tree, WrittenSum
 from tensorgrad_cli.render import matrix

@@ -8,10 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import (
-    Expression,
-    add,
-)
+from tensorgrad_cli.algebra.expression import Expression, add
 from tensorgrad_cli.algebra.rewrite import simplified
 from tensorgrad_cli.notation.tree import Bars, Call, Derivative, Indexed, Name, Parenthesis, Power, Transposed
 from tensorgrad_cli.verify.diagnoses.coefficients import largest, ratio_of

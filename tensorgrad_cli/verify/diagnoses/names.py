@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from tensorgrad_cli.algebra.expression import Apply, Product, Ref, subexpressions
+from tensorgrad_cli.algebra.expression import Apply, Product, Ref
 from tensorgrad_cli.algebra.occurrences import children
+from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.notation.tree import (
     Call,
     Derivative,

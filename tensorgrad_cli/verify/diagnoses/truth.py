@@ -15,19 +15,15 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
-    children,
-    freshened,
-    mapped,
     multiply,
-    references,
-    subexpressions,
-    substitute,
     summation,
 )
 from tensorgrad_cli.algebra.library import operation_expanded
 from tensorgrad_cli.algebra.normal import normal_form
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.scalars import is_size
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import children, mapped, references, subexpressions
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.render import matrix, text
 from tensorgrad_cli.render.naming import Naming

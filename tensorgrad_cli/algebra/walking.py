@@ -1,0 +1,127 @@
+"""Walking an expression: what stands in it, rebuilt with its parts changed, what a chain depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import assert_never
+
+from tensorgrad_cli.algebra.expression import (
+    RANGE,
+    Add,
+    Apply,
+    Chain,
+    Const,
+    Delta,
+    Equation,
+    Expression,
+    Gather,
+    Op,
+    Position,
+    Product,
+    Ref,
+    Sum,
+    add,
+    multiply,
+    power,
+    summation,
+)
+
+__all__ = ["children", "mapped", "needed", "references", "subexpressions"]
+
+
+def children(expression: Expression) -> tuple[Expression, ...]:
+    """The expressions directly inside."""
+    match expression:
+        case Const() | Ref() | Delta():
+            return ()
+        case Apply():
+            return expression.arguments
+        case Op():
+            return expression.arguments
+        case Product():
+            return expression.factors
+        case Sum():
+            return (expression.body,)
+        case Add():
+            return expression.terms
+        case _:
+            assert_never(expression)
+
+
+def mapped(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """The expression with `change` done to each expression directly inside, rebuilt by the constructors
+    that simplify; the same object where nothing changed."""
+    before = children(expression)
+    after = tuple(change(part) for part in before)
+    if all(a is b for a, b in zip(before, after, strict=True)):
+        return expression
+    match expression:
+        case Const() | Ref() | Delta():
+            return expression
+        case Apply():
+            if expression.function == "pow" and expression.order == (0, 0):
+                return power(after[0], after[1])
+            return Apply(expression.function, expression.order, after)
+        case Op():
+            return Op(
+                expression.operation,
+                expression.bound,
+                expression.out,
+                after,
+                expression.parameters,
+            )
+        case Product():
+            return multiply(*after)
+        case Sum():
+            return summation(expression.indices, after[0])
+        case Add():
+            return add(*after)
+        case _:
+            assert_never(expression)
+
+
+def subexpressions(expression: Expression) -> Iterator[Expression]:
+    """The expression and all that stands in it, outer ones first."""
+    stack = [expression]
+    while stack:
+        current = stack.pop()
+        yield current
+        stack.extend(reversed(children(current)))
+
+
+def references(expression: Expression) -> frozenset[str]:
+    """The names of the tensors, steps and derivatives that an expression reads (`RANGE` left out)."""
+    found: set[str] = set()
+    for part in subexpressions(expression):
+        if isinstance(part, Ref):
+            found.add(part.tensor)
+            found |= _gathered(part.indices)
+        elif isinstance(part, Delta):
+            found |= _gathered((part.left, part.right))
+        elif isinstance(part, Op):
+            found |= _gathered(part.out)
+    found.discard(RANGE)
+    return frozenset(found)
+
+
+def _gathered(positions: Iterable[Position]) -> set[str]:
+    found: set[str] = set()
+    for position in positions:
+        if isinstance(position, Gather):
+            found.add(position.tensor)
+            found |= _gathered(position.positions)
+    return found
+
+
+def needed(equations: Chain, names: Iterable[str]) -> Chain:
+    """The equations, in their order, that the values of `names` depend on.
+
+    `equations` stand in an order in which each refers to earlier ones only.
+    """
+    wanted = set(names)
+    kept: list[Equation] = []
+    for equation in reversed(equations):
+        if equation.tensor in wanted:
+            kept.append(equation)
+            wanted |= references(equation.expression)
+    return tuple(reversed(kept))
