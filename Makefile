@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := tensorgrad_cli tests benchmarks
 
-.PHONY: run test test-all lint golden bench clean
+.PHONY: run test test-all lint golden bench bench-checkers bench-speed clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,13 @@ golden: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/claims.py
+
+# The other checkers are left out where they are not installed: `.venv/bin/pip install -e '.[peers]'` brings them.
+bench-checkers: $(VENV)/installed
+	$(BIN)/python benchmarks/checkers.py
+
+bench-speed: $(VENV)/installed
+	$(BIN)/python benchmarks/speed.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

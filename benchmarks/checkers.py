@@ -336,10 +336,10 @@ def main() -> None:
     print(
         f"{len(wrong) - subtle} wrong gradients and {subtle} wrong by less than 1e-3 of {len(OPERATIONS)} "
         f"operations, {len(every) - len(wrong)} right ones\n"
-        "per cell: % missed / % missed of the small ones / % false alarms\n"
+        "per cell: % missed / % missed of the small ones / % false alarms; no answer: of all, at the worst scale\n"
     )
-    print("| checker | " + " | ".join(f"c = {scale:g}" for scale in scales) + " | ms each |")
-    print("|---|" + "---|" * (len(scales) + 1))
+    print("| checker | " + " | ".join(f"c = {scale:g}" for scale in scales) + " | no answer | ms each |")
+    print("|---|" + "---|" * (len(scales) + 2))
     for name, make in CHECKERS.items():
         if options.only not in name:
             continue
@@ -356,7 +356,8 @@ def main() -> None:
             for row in rows
         ]
         each = 1000.0 * sum(row.seconds for row in rows) / (len(rows) * len(every))
-        print(f"| {name} | " + " | ".join(cells) + f" | {each:.1f} |", flush=True)
+        most = max((row.unanswered for row in rows), key=len)
+        print(f"| {name} | " + " | ".join(cells) + f" | {len(most)} | {each:.1f} |", flush=True)
         if options.names:
             for scale, row in zip(scales, rows, strict=True):
                 print(

@@ -83,7 +83,8 @@ class Outcome(Struct, frozen=True):
     kind: str | None
     suggestion: str | None
     suggested: str | None
-    seconds: float
+    decided: float
+    diagnosed: float
 
 
 def plain(expression: Expression, axes: Sequence[Index], point: Point) -> Any:
@@ -146,6 +147,7 @@ def differs(bench: Workbench, reading: Reading) -> bool | None:
     with np.errstate(all="ignore"):
         for number in range(2):
             point = bench.points[number % len(bench.points)]
+            point = point.at(reading.at) if reading.at else point
             a, b = (plain(side, reading.free, point) for side in sides)
             if not (np.isfinite(a).all() and np.isfinite(b).all()):
                 return None
@@ -229,12 +231,13 @@ class Planted:
         source = Source("mutant", mutant.text)
         attempt = attempt_claim(bench, Claim(source, at=claim.at), f"m{next(_serials)}.")
         judged = judge_claim(bench, source, attempt)
+        decided = time.perf_counter()
         kind = suggestion = suggested = None
         if named and judged.verdict in WRONG:
             found = diagnose(bench, judged)
             if found is not None:
                 kind, suggestion = found.kind, found.suggestion
-        seconds = time.perf_counter() - started
+        diagnosed = time.perf_counter()
         if suggestion is not None:
             suggested = self._checked(bench, suggestion, claim)
         differ = None
@@ -249,7 +252,8 @@ class Planted:
             kind,
             suggestion,
             suggested,
-            seconds,
+            decided - started,
+            diagnosed - decided,
         )
 
     def _checked(self, bench: Workbench, text: str, claim: Claim) -> str:
@@ -322,14 +326,13 @@ def report(outcomes: Sequence[Outcome], alarms: Sequence[str], claims: int, verb
         for o in kinded:
             if o.kind not in o.mutant.kinds:
                 print(
-                    f"named {o.kind} for {o.mutant.slip} ({o.verdict}, {o.seconds:.2f} s): {o.mutant.text}"
+                    f"named {o.kind} for {o.mutant.slip} ({o.verdict}, {o.diagnosed:.2f} s): {o.mutant.text}"
                     f"   was {o.claim}   suggests {o.suggestion}"
                 )
     by_slip = Counter(o.mutant.slip for o in kinded)
     right = Counter(o.mutant.slip for o in named)
     for slip, count in by_slip.items():
         print(f"  {slip:16} {right[slip]:4} of {count:4} named")
-    seconds = sorted(o.seconds for o in wrong) or [0.0]
     differing = sum(o.differs is not False for o in outcomes)
     print(f"{len(outcomes)} mutants, {differing} differ, {len(missed)} of them not found out")
     print(
@@ -337,9 +340,14 @@ def report(outcomes: Sequence[Outcome], alarms: Sequence[str], claims: int, verb
     )
     print(f"{len(named)} of {len(kinded)} slips named ({len(named) / max(1, len(kinded)):.1%})")
     print(f"{sum(o.suggestion is not None for o in wrong)} suggestions, {len(unsound)} of them do not hold")
-    print(
-        f"a wrong claim takes {seconds[len(seconds) // 2]:.2f} s at the median, {seconds[-1]:.2f} s at most"
-    )
+    for name in ("decided", "diagnosed"):
+        slowest = sorted(wrong, key=lambda o: float(getattr(o, name)))
+        if slowest:
+            times = [float(getattr(o, name)) for o in slowest]
+            print(
+                f"{name} in {times[len(times) // 2]:.3f} s at the median, {times[-1]:.2f} s at most: "
+                f"{slowest[-1].mutant.text}"
+            )
 
 
 if __name__ == "__main__":

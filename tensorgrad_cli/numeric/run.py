@@ -69,7 +69,7 @@ def _float(value: Fraction) -> float:
 
 # Sums of some hundred terms in two orders differ by no more than this part of them.
 ROUNDINGS = 2.0**-42
-A_PLACE = 2.0**-52
+SHAKEN_BY = 1.0 + np.array([-3, -2, -1, 1, 2, 3]) * 2.0**-52
 
 
 def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
@@ -119,10 +119,7 @@ def _moved(value: Array, axes: Sequence[Index], rng: np.random.Generator) -> Arr
     if BATCH not in axes:
         return value
     value = np.asarray(value)
-    places = rng.integers(1, 4, value.shape, dtype=np.int8) * (
-        2 * rng.integers(0, 2, value.shape, dtype=np.int8) - 1
-    )
-    moves = 1.0 + places * A_PLACE
+    moves = SHAKEN_BY[rng.integers(0, len(SHAKEN_BY), value.shape, dtype=np.int8)]
     np.moveaxis(moves, axes.index(BATCH), 0)[0] = 1.0
     return value * moves
 

@@ -18,7 +18,7 @@ from tensorgrad_cli.algebra.expression import (
     multiply,
     summation,
 )
-from tensorgrad_cli.algebra.library import operation_expanded
+from tensorgrad_cli.algebra.library import derivative_name, operation_expanded
 from tensorgrad_cli.algebra.normal import normal_form
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.scalars import is_size
@@ -158,7 +158,21 @@ def factors_of_truth(draft: Draft) -> tuple[Expression, ...]:
         for part in _factors(form):
             where = late if _blind(part) in claim else found
             where.setdefault(_blind(part), part)
-    return (*found.values(), *late.values())
+    upstream = [part for part in _upstream(draft) if _blind(part) not in claim and _blind(part) not in found]
+    return (*upstream, *found.values(), *late.values())
+
+
+def _upstream(draft: Draft) -> Iterator[Expression]:
+    """The derivatives of the same scalar by later steps: what comes from upstream."""
+    side, calculus = draft.truth_side, draft.bench.calculus
+    truth = side.expression if side is not None else None
+    if not isinstance(truth, Ref) or truth.tensor not in calculus.asked:
+        return
+    whole = calculus.asked[truth.tensor]
+    for step in draft.scope.steps:
+        name = derivative_name(whole.numerator, (step,))
+        if name in calculus.equations and name != truth.tensor and not calculus.shapes[whole.numerator]:
+            yield Ref(name, calculus.equations[name].indices)
 
 
 def _steps(draft: Draft) -> Iterator[Expression]:
