@@ -28,6 +28,7 @@ __all__ = [
     "chain_memory",
     "evaluate",
     "evaluate_chain",
+    "evaluate_shaken",
     "inner_noise",
 ]
 
@@ -110,6 +111,21 @@ def chain_memory(
     return max(most, kept)
 
 
+def evaluate_shaken(
+    expression: Expression, order: tuple[Index, ...], environment: Environment, seed: int
+) -> Any:
+    """What `evaluate` gives where the batch is one point and copies of it: each copy but the first as if every
+    intermediate result had been rounded otherwise. How far the copies part is a measure of the rounding."""
+    made = plan(expression, order, environment.batched)
+    if not made.batched:
+        return evaluate(expression, order, environment)
+    batch = environment.arrays[made.batched[0]].shape[0]
+    work = Run(environment.arrays, environment, np)
+    _fits(made, work, batch, "")
+    with np.errstate(all="ignore"):
+        return shaken(made, work, batch, np.random.default_rng(seed))[0]
+
+
 def inner_noise(
     equations: Chain, environment: Environment, name: str, moving: Iterable[str]
 ) -> tuple[Rounding, float]:
@@ -149,12 +165,17 @@ def _references(expression: Expression) -> frozenset[str]:
 
 
 def _run(made: Plan, work: Run, name: str, branches: list[Branch] | None) -> Any:
-    environment = work.environment
     batch = work.arrays[made.batched[0]].shape[0] if made.batched else 1
-    peak, _ = allocated(made, environment.sizes, batch, work.itemsize(made.names))
-    if peak > environment.memory:
-        raise TooLarge(peak, environment.memory, name)
+    _fits(made, work, batch, name)
     result, slots = run(made, work, batch)
     if branches is not None:
         branches.extend(recorded(made, slots, name))
     return result
+
+
+def _fits(made: Plan, work: Run, batch: int, name: str) -> None:
+    """Raise TooLarge where a plan takes more memory than is allowed."""
+    environment = work.environment
+    peak, _ = allocated(made, environment.sizes, batch, work.itemsize(made.names))
+    if peak > environment.memory:
+        raise TooLarge(peak, environment.memory, name)

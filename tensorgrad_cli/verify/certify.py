@@ -34,6 +34,8 @@ __all__ = [
 
 # Entries of a Jacobian beyond which it is looked at along random directions instead.
 FULL_ENTRIES = 1 << 21
+# A contradiction is measured so many times more, with the noise seen by other draws, before it is said loudly.
+CONFIRMATIONS = 2
 
 
 def certify(
@@ -52,6 +54,9 @@ def certify(
     numerator, by = varied(calculus, derivative)
     moving = variation(calculus, numerator, by, derivative.own, point)
     found = _asked(calculus, derivative, moving, point, options, seed, known_zero)
+    for again in range(1, 1 + CONFIRMATIONS):
+        if found.comparison.verdict == "different":
+            found = _asked(calculus, derivative, moving, point, options, seed + again, known_zero)
     denominators = derivative.denominators
     scalar = moving.outputs == moving.at.size
     if scalar and len(denominators) == 2 and denominators[0] == denominators[1] and moving.analytic:

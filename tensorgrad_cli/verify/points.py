@@ -31,14 +31,13 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.algebra.walking import mapped, needed, references
 from tensorgrad_cli.calculus.chain import Calculus
-from tensorgrad_cli.numeric.evaluate import Environment, evaluate, evaluate_chain
+from tensorgrad_cli.numeric.evaluate import Environment, evaluate, evaluate_chain, evaluate_shaken
 
 __all__ = ["JITTERS", "Point"]
 
 Array = NDArray[Any]
 
 JITTERS = 4
-EPS = 2.0**-52
 _DISCRETE = frozenset({"integers", "binary", "signs", "onehot"})
 
 
@@ -123,7 +122,13 @@ class Point:
     def _evaluate(self, equations: Chain) -> None:
         self.environment = evaluate_chain(equations, self.environment)
         for equation in equations:
-            self.jittered = _shaken(evaluate_chain((equation,), self.jittered), equation.tensor)
+            array = evaluate_shaken(
+                equation.expression, equation.indices, self.jittered, zlib.crc32(equation.tensor.encode())
+            )
+            batched = np.ndim(array) > len(equation.indices)
+            self.jittered = self.jittered.with_arrays(
+                {equation.tensor: array}, (equation.tensor,) if batched else ()
+            )
 
     def _give(self, name: str) -> None:
         equation = self.given[name]
@@ -152,7 +157,7 @@ class Point:
     ) -> Array:
         """The same, with some further arrays by name."""
         self.ensure(references(expression) - extra.keys())
-        array = np.asarray(evaluate(expression, order, self.jittered.with_arrays(extra)))
+        array = np.asarray(evaluate_shaken(expression, order, self.jittered.with_arrays(extra), 0))
         shape = tuple(index.dimension.size(self.sizes) for index in order)
         if array.ndim == len(order):
             array = array[None]
@@ -274,19 +279,6 @@ def _jittered(environment: Environment, tensors: Mapping[str, Tensor]) -> Enviro
         arrays[name] = copies
         batched.append(name)
     return _only(environment, arrays, batched)
-
-
-def _shaken(environment: Environment, name: str) -> Environment:
-    """The environment with the copies of a step moved by a last place each: its own rounding, which the
-    inputs' does not show where they cancel (1 - p where p rounds to 1)."""
-    if name not in environment.batched:
-        return environment
-    array = np.asarray(environment.arrays[name])
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
-    moves = rng.integers(-1, 2, size=array.shape) * EPS
-    moves[0] = 0.0
-    with np.errstate(all="ignore"):
-        return environment.with_arrays({name: array * (1.0 + moves)}, (name,))
 
 
 def _long(array: Any) -> Array:
