@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.expression import ZERO, Chain, Equation, Expression, Index, Ref
+from tensorgrad_cli.algebra.expression import ZERO, Chain, Expression, Index, Ref
 from tensorgrad_cli.algebra.normal import equal
 from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
@@ -21,7 +21,6 @@ from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.compare import Comparison, compare
 from tensorgrad_cli.verify.certify import EPS, JITTER_SAFETY, bar_of
 from tensorgrad_cli.verify.points import Point
-from tensorgrad_cli.verify.variation import piecewise
 from tensorgrad_cli.verify.verdict import Proof
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -76,7 +75,7 @@ def answer(bench: Workbench, question: Question) -> Answer:
     names = references(question.left) | references(question.right)
     for name in names:
         bench.calculus.resolve(name)
-    unsure = _uncertified(bench, names)
+    unsure = _on_kink(bench, question, names) or _uncertified(bench, names)
     found = [numbers(bench, question, bench.points[0])]
     same_form = not question.at and _same_form(bench, question)
     decision = (
@@ -86,6 +85,21 @@ def answer(bench: Workbench, question: Question) -> Answer:
     if not (proved and found[0][0].verdict == "equal"):
         found += _elsewhere(bench, question, found[0][0])
     return _verdict(bench, question, found, same_form, decision, proved, unsure)
+
+
+def _on_kink(bench: Workbench, question: Question, names: Iterable[str]) -> tuple[str, str] | None:
+    """A reason and a sentence where a derivative is asked for at a given point that lies on a kink."""
+    if not question.at:
+        return None
+    point = bench.points[0].at(question.at)
+    for name in sorted(names):
+        derivative = bench.calculus.asked.get(name)
+        if derivative is None:
+            continue
+        found = bench.certified(derivative, point)
+        if found.comparison.reason == "kink" or found.differences.kinks.any():
+            return "kink", f"the given point lies on a kink of {name}"
+    return None
 
 
 def _elsewhere(bench: Workbench, question: Question, first: Comparison) -> Iterator[tuple[Comparison, Point]]:
@@ -174,13 +188,8 @@ def _exactly_different(bench: Workbench, question: Question, comparison: Compari
 
 
 def _on_another_branch(bench: Workbench, question: Question) -> tuple[Comparison, Point] | None:
-    """A point at which the sides differ, where functions with kinks are on the way: a hinge may well be active at
-    every point so far."""
-    names = references(question.left) | references(question.right)
-    given = frozenset[str]().union(*(references(equation.expression) for equation in question.at))
-    sides = (Equation("", (), question.left), Equation("", (), question.right))
-    if not piecewise((*sides, *question.at, *bench.calculus.closure(sorted(names | given)))):
-        return None
+    """A point at which the sides differ: a hinge may well be active, or a root's radicand the square of something
+    positive, at every point so far."""
     for number in range(len(bench.branch_points)):
         comparison, point = numbers(bench, question, bench.branch_points[number])
         if comparison.verdict == "different":

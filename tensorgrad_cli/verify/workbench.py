@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -30,7 +31,9 @@ REPAIRS = 100
 REDRAWS = 50
 SPARE = 8
 BRANCH_POINTS = 32
-BRANCH_SCALES = (10.0, 1.0, 0.25, 3.0)
+BRANCH_SCALES = (10.0, 1.0, 0.25, 1e3)
+# So many entries are drawn at most for the further points of a spec.
+BRANCH_ENTRIES = 1 << 19
 
 
 class Points(Sequence[Point]):
@@ -83,8 +86,14 @@ class Workbench(Ground):
 
     @cached_property
     def branch_points(self) -> Points:
-        """Further points, so that each function with a kink is met on either side of it."""
-        return Points(BRANCH_POINTS, lambda k: self._point(300 + k, BRANCH_SCALES[k % len(BRANCH_SCALES)]))
+        """Further points, so that each function with a kink is met on either side of it, fewer of a large spec."""
+        sizes = self.points[0].sizes
+        entries = sum(
+            math.prod(dimension.size(sizes) for dimension in tensor.shape)
+            for tensor in self.spec.tensors.values()
+        )
+        count = max(3, min(BRANCH_POINTS, BRANCH_ENTRIES // max(entries, 1)))
+        return Points(count, lambda k: self._point(300 + k, BRANCH_SCALES[k % len(BRANCH_SCALES)]))
 
     @cached_property
     def free_point(self) -> Point | None:
