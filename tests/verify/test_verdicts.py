@@ -24,6 +24,7 @@ QUICK = (
     "groupnorm",
     "inverse_of_a_wide_matrix",
     "pi_as_policy",
+    "roots_and_kinks",
     "scalar_starts",
     "sizes_as_facts",
 )
