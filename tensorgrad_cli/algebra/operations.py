@@ -167,7 +167,7 @@ _ALONG_AN_INDEX = (
         lambda xp, x, ddof=0: xp.sqrt(_var(xp, x, ddof)),
         "(x[k] - mean[m](x[m]))/((n - ddof) y)",
         "sqrt((sum[k] (x[k] - mean[m](x[m]))^2)/(n - ddof))",
-        kinks=("y",),
+        kinks=("sum[k] (x[k] - mean[m](x[m]))^2",),
         parameters={"ddof": Fraction(0)},
     ),
     Operation(

@@ -106,7 +106,7 @@ def read(source: Source, *, load_data: bool = True) -> Outcome:
             "empty-spec",
             source.span(0, 0),
             "the file is empty",
-            "`tensorgrad new` writes a spec to start from",
+            "write `tensors:` and a `chain:` of equations; README.md has a first spec",
         )
     elif root is not None and not isinstance(root, Table):
         message = f"a spec is a mapping of keys such as `chain:`, and {kind(root)} stands here"

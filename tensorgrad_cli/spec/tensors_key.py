@@ -78,6 +78,14 @@ def _tensor(name: str, key: Scalar, node: Node, notes: Notes) -> Tensor | None:
         return None
     if not _fits(key.text, fields, shape, values, structure, free, notes):
         return None
+    if free:
+        notes.issue(
+            "not-yet",
+            fields["by"].span,
+            f"`by: free-entries` of `{key.text}` is not supported yet",
+            "leave it out: the entries of a structured tensor then vary independently",
+        )
+        return None
     return Tensor(name, shape, values, structure, constant, free)
 
 

@@ -27,6 +27,7 @@ QUICK = (
     "roots_and_kinks",
     "scalar_starts",
     "sizes_as_facts",
+    "std_has_a_derivative",
 )
 SEEDS = (2, 3)
 SHARE_PROVED = 0.98
