@@ -57,6 +57,9 @@ def certify(
     for again in range(1, 1 + CONFIRMATIONS):
         if found.comparison.verdict == "different":
             found = _asked(calculus, derivative, moving, point, options, seed + again, known_zero)
+    if not np.isfinite(point.value(numerator)).any():
+        nowhere = replace(found.comparison, verdict="undecided", reason="domain")
+        return replace(found, comparison=nowhere)
     denominators = derivative.denominators
     scalar = moving.outputs == moving.at.size
     if scalar and len(denominators) == 2 and denominators[0] == denominators[1] and moving.analytic:

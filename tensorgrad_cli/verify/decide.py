@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tensorgrad_cli.algebra.expression import ZERO, Chain, Expression, Index, Ref
@@ -321,6 +322,9 @@ def numbers(bench: Workbench, question: Question, point: Point) -> tuple[Compari
     if comparison.verdict == "different" and _rounding_only(question, point, comparison):
         wide = np.abs(claim - truth)
         comparison = compare(claim, bars[1] + wide, truth, bars[0], known_zero=zero, size=size)
+    if comparison.verdict == "equal" and not zero and not truth.any() and not claim.any():
+        # Nothing but zeros (an underflow, a dead branch) is no evidence.
+        comparison = replace(comparison, verdict="undecided", reason="vacuous")
     return comparison, point
 
 

@@ -28,6 +28,7 @@ QUICK = (
     "scalar_starts",
     "sizes_as_facts",
     "std_has_a_derivative",
+    "underflow",
 )
 SEEDS = (2, 3)
 SHARE_PROVED = 0.98
