@@ -28,7 +28,7 @@ from tensorgrad_cli.verify.workbench import Workbench
 if TYPE_CHECKING:
     from tensorgrad_cli.exact.decide import Decision
 
-__all__ = ["Answer", "Question", "answer", "numbers"]
+__all__ = ["Answer", "Question", "answer", "numbers", "written_out"]
 
 Array = NDArray[Any]
 
@@ -251,12 +251,13 @@ def _same_form(bench: Workbench, question: Question) -> bool:
 def _inlined(bench: Workbench, expression: Expression) -> Expression | None:
     """The expression with derivatives and named expressions written out; None where it grows too long."""
     if expression not in bench.written_out:
-        bench.written_out[expression] = _written_out(bench, expression)
+        bench.written_out[expression] = written_out(bench, expression, INLINE_LIMIT)
     return bench.written_out[expression]
 
 
-def _written_out(bench: Workbench, expression: Expression) -> Expression | None:
-    budget = [INLINE_LIMIT]
+def written_out(bench: Workbench, expression: Expression, limit: int) -> Expression | None:
+    """The expression with the derivatives in it written out; None where more than `limit` nodes come in."""
+    budget = [limit]
 
     def out(part: Expression) -> Expression:
         if budget[0] < 0:

@@ -7,11 +7,10 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Expression, Ref, add, constant, multiply
+from tensorgrad_cli.algebra.expression import Expression, add, constant, multiply
 from tensorgrad_cli.algebra.normal import equal, normal_form
 from tensorgrad_cli.algebra.rewrite import simplified
-from tensorgrad_cli.algebra.substitution import freshened, substitute
-from tensorgrad_cli.algebra.walking import mapped, subexpressions
+from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.source import Issue
@@ -20,7 +19,7 @@ from tensorgrad_cli.verify.chain_checks import check_derivative
 from tensorgrad_cli.verify.chain_formulas import chain_checks
 from tensorgrad_cli.verify.claim_results import claim_result
 from tensorgrad_cli.verify.claims import Judged, Reading, attempt_claim, judge, judge_claim
-from tensorgrad_cli.verify.decide import numbers
+from tensorgrad_cli.verify.decide import numbers, written_out
 from tensorgrad_cli.verify.derivations import ReadDerivation, derivation_results, read_derivation
 from tensorgrad_cli.verify.explain_derivative import explain_derivative
 from tensorgrad_cli.verify.formulas import shown
@@ -133,7 +132,7 @@ def _reading(bench: Workbench, reading: Reading, result: Result, naming: Naming)
 def _forms(bench: Workbench, reading: Reading, naming: Naming) -> Iterator[str]:
     """Both normal forms, with the derivatives written out where that stays short, and their difference."""
     sides = [lowered(side.expression, bench.scope) for side in (reading.left, reading.right)]
-    written = [_inlined(bench, side) for side in sides]
+    written = [written_out(bench, side, LONGEST) for side in sides]
     left, right = (w if w is not None else side for w, side in zip(written, sides, strict=True))
     forms = [normal_form(left), normal_form(right)]
     yield from _titled("Normal forms, derivatives written out" if None not in written else "Normal forms")
@@ -150,24 +149,6 @@ def _forms(bench: Workbench, reading: Reading, naming: Naming) -> Iterator[str]:
 def _short(expression: Expression, naming: Naming) -> str:
     count = sum(1 for _ in subexpressions(expression))
     return shown(expression, naming) if count <= LONGEST else f"(too long to be of use: {count} nodes)"
-
-
-def _inlined(bench: Workbench, expression: Expression) -> Expression | None:
-    """The expression with the derivatives in it written out; None where it grows too long."""
-    budget = [LONGEST]
-
-    def out(part: Expression) -> Expression:
-        if budget[0] < 0:
-            return part
-        if isinstance(part, Ref) and part.tensor[0] in "∂‹":
-            (equation,) = (e for e in bench.calculus.closure((part.tensor,)) if e.tensor == part.tensor)
-            body = freshened(equation.expression)
-            budget[0] -= sum(1 for _ in subexpressions(body))
-            return out(substitute(body, dict(zip(equation.indices, part.indices, strict=True))))
-        return mapped(part, out)
-
-    whole = out(expression)
-    return whole if budget[0] >= 0 else None
 
 
 def _decision(bench: Workbench, judged: Judged, result: Result) -> Iterator[str]:
