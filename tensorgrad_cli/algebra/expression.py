@@ -305,32 +305,37 @@ def constant(value: int | Fraction) -> Const:
 def multiply(*factors: Expression) -> Expression:
     """The product: nested ones flattened, numbers gathered in front, zero and one taken out."""
     flat: list[Expression] = []
-    coefficient = Fraction(1)
+    coefficient: Fraction | None = None
     for factor in factors:
         for part in factor.factors if isinstance(factor, Product) else (factor,):
             if isinstance(part, Const):
-                coefficient *= part.value
+                coefficient = part.value if coefficient is None else coefficient * part.value
             else:
                 flat.append(part)
-    if coefficient == 0:
-        return ZERO
-    if coefficient != 1 or not flat:
-        flat.insert(0, Const(coefficient))
+    if coefficient is not None:
+        if not coefficient:
+            return ZERO
+        if coefficient != 1:
+            flat.insert(0, Const(coefficient))
+    if not flat:
+        return ONE
     return flat[0] if len(flat) == 1 else Product(tuple(flat))
 
 
 def add(*terms: Expression) -> Expression:
     """The sum of terms: nested ones flattened, numbers gathered at the end, zeros dropped."""
     flat: list[Expression] = []
-    total = Fraction(0)
+    total: Fraction | None = None
     for term in terms:
         for part in term.terms if isinstance(term, Add) else (term,):
             if isinstance(part, Const):
-                total += part.value
+                total = part.value if total is None else total + part.value
             else:
                 flat.append(part)
-    if total != 0 or not flat:
+    if total:
         flat.append(Const(total))
+    if not flat:
+        return ZERO
     return flat[0] if len(flat) == 1 else Add(tuple(flat))
 
 

@@ -25,7 +25,9 @@ RULES: tuple[Rule, ...] = SCALAR_RULES + TERM_RULES + SUM_RULES
 
 def simplified(expression: Expression) -> Expression:
     """The expression with deltas summed, sums joined, like terms and powers collected, numbers folded."""
-    return _simplified(expression, {})
+    if len(_DONE) > _REMEMBERED:
+        _DONE.clear()
+    return _simplified(expression)
 
 
 def difference(left: Expression, right: Expression) -> Expression:
@@ -45,16 +47,21 @@ def _tidy_side(equation: Equation) -> Expression:
     return simplified(equation.expression)
 
 
-def _simplified(expression: Expression, done: dict[Expression, Expression]) -> Expression:
-    known = done.get(expression)
+# What has been simplified, and into what: chains, claims and their diagnoses share most of their parts.
+_DONE: dict[Expression, Expression] = {}
+_REMEMBERED = 20_000
+
+
+def _simplified(expression: Expression) -> Expression:
+    known = _DONE.get(expression)
     if known is not None:
         return known
-    current = mapped(expression, lambda part: _simplified(part, done))
+    current = mapped(expression, _simplified)
     for rule in RULES:
         changed = rule(current)
         if changed is not None:
-            current = _simplified(changed, done)
+            current = _simplified(changed)
             break
-    done[expression] = current
-    done[current] = current
+    _DONE[expression] = current
+    _DONE[current] = current
     return current

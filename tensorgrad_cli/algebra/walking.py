@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import assert_never
+from functools import lru_cache
+from operator import attrgetter, is_
+from typing import Any, assert_never
 
 from tensorgrad_cli.algebra.expression import (
     RANGE,
@@ -29,31 +31,32 @@ from tensorgrad_cli.algebra.expression import (
 __all__ = ["children", "mapped", "needed", "references", "subexpressions"]
 
 
+# Looked up by class: a `match` tries the classes one after another, and every walk comes through here.
+_INSIDE: dict[type, Callable[[Any], tuple[Expression, ...]]] = {
+    Const: lambda _: (),
+    Ref: lambda _: (),
+    Delta: lambda _: (),
+    Apply: attrgetter("arguments"),
+    Op: attrgetter("arguments"),
+    Product: attrgetter("factors"),
+    Sum: lambda expression: (expression.body,),
+    Add: attrgetter("terms"),
+}
+
+
 def children(expression: Expression) -> tuple[Expression, ...]:
     """The expressions directly inside."""
-    match expression:
-        case Const() | Ref() | Delta():
-            return ()
-        case Apply():
-            return expression.arguments
-        case Op():
-            return expression.arguments
-        case Product():
-            return expression.factors
-        case Sum():
-            return (expression.body,)
-        case Add():
-            return expression.terms
-        case _:
-            assert_never(expression)
+    return _INSIDE[type(expression)](expression)
 
 
 def mapped(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """The expression with `change` done to each expression directly inside, rebuilt by the constructors
     that simplify; the same object where nothing changed."""
     before = children(expression)
-    after = tuple(change(part) for part in before)
-    if all(a is b for a, b in zip(before, after, strict=True)):
+    if not before:
+        return expression
+    after = tuple(map(change, before))
+    if all(map(is_, before, after)):
         return expression
     match expression:
         case Const() | Ref() | Delta():
@@ -89,6 +92,7 @@ def subexpressions(expression: Expression) -> Iterator[Expression]:
         stack.extend(reversed(children(current)))
 
 
+@lru_cache(maxsize=4096)
 def references(expression: Expression) -> frozenset[str]:
     """The names of the tensors, steps and derivatives that an expression reads (`RANGE` left out)."""
     found: set[str] = set()

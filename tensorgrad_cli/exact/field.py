@@ -8,7 +8,10 @@ F_p[i] play the angles. Tables are made when something first asks for them and k
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from collections.abc import Iterable, Iterator
+from functools import cached_property, lru_cache
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -53,22 +56,66 @@ FIELDS = tuple(
 )
 
 
-class Tables(Struct, frozen=True):
-    """Tables of one or several primes, laid end to end; the three `start`s say where each prime's begin.
-
-    `character[x]` is 1 for a square, -1 for no square, 0 for zero; `logarithm[x]` is the k < q with
-    g^k = ±x for one fixed generator g of the squares (0 at zero); `square[k]` is g^k; `cosine[k]` and
-    `sine[k]` are the parts of c^k for one fixed c of order r on the circle.
+class Tables:
+    """Tables of one or several primes, laid end to end so that one lookup serves draws of all of them; the three
+    `start`s say where each prime's begin. Each is made when it is first looked at: few formulas need all.
     """
 
-    character: NDArray[np.int8]
-    logarithm: NDArray[np.int32]
-    square: NDArray[np.int32]
-    cosine: NDArray[np.int32]
-    sine: NDArray[np.int32]
-    value_start: tuple[int, ...] = (0,)
-    square_start: tuple[int, ...] = (0,)
-    angle_start: tuple[int, ...] = (0,)
+    def __init__(self, fields: tuple[Field, ...]) -> None:
+        self.fields = fields
+        self.value_start, self.square_start, self.angle_start = (
+            tuple(accumulate(lengths, initial=0))[:-1]
+            for lengths in zip(*(f.moduli for f in fields), strict=True)
+        )
+
+    @cached_property
+    def square(self) -> NDArray[np.int32]:
+        """At k, g^k for one fixed generator g of the squares: 4, a square other than 1, generates them."""
+        return _joined(powers(4, field.q, field.p) for field in self.fields)
+
+    @cached_property
+    def logarithm(self) -> NDArray[np.int32]:
+        """At x, the k < q with g^k = ±x (0 at zero)."""
+        made = []
+        for field, square in self._squares():
+            logarithm = np.zeros(field.p, np.int32)
+            logarithm[square] = exponents = np.arange(field.q, dtype=np.int32)
+            logarithm[field.p - square] = exponents
+            made.append(logarithm)
+        return _joined(made)
+
+    @cached_property
+    def character(self) -> NDArray[np.int8]:
+        """At x, 1 for a square, -1 for no square, 0 for zero."""
+        made = []
+        for field, square in self._squares():
+            character = np.full(field.p, -1, np.int8)
+            character[square] = 1
+            character[0] = 0
+            made.append(character)
+        return np.concatenate(made)
+
+    @cached_property
+    def cosine(self) -> NDArray[np.int32]:
+        """At k, the first part of c^k for one fixed c of order r on the circle."""
+        return _joined(cosine for cosine, _ in self._circles)
+
+    @cached_property
+    def sine(self) -> NDArray[np.int32]:
+        """At k, the second part of c^k."""
+        return _joined(sine for _, sine in self._circles)
+
+    @cached_property
+    def _circles(self) -> list[tuple[Integers, Integers]]:
+        return [_circle(field) for field in self.fields]
+
+    def _squares(self) -> Iterator[tuple[Field, NDArray[np.int32]]]:
+        for field, start in zip(self.fields, self.square_start, strict=True):
+            yield field, self.square[start : start + field.q]
+
+
+def _joined(tables: Iterable[NDArray[Any]]) -> NDArray[np.int32]:
+    return np.concatenate([table.astype(np.int32, copy=False) for table in tables])
 
 
 def powers(base: int, count: int, modulus: int) -> Integers:
@@ -123,42 +170,7 @@ def _circle(field: Field) -> tuple[Integers, Integers]:
     return cosine, sine
 
 
-@cache
-def tables(field: Field) -> Tables:
-    """The tables of one prime. 4 is a square other than 1, so it generates the squares."""
-    square = powers(4, field.q, field.p)
-    character = np.full(field.p, -1, np.int8)
-    character[square] = 1
-    character[0] = 0
-    logarithm = np.zeros(field.p, np.int32)
-    exponents = np.arange(field.q, dtype=np.int32)
-    logarithm[square] = exponents
-    logarithm[field.p - square] = exponents
-    cosine, sine = _circle(field)
-    return Tables(
-        character,
-        logarithm,
-        square.astype(np.int32),
-        cosine.astype(np.int32),
-        sine.astype(np.int32),
-    )
-
-
 @lru_cache(maxsize=16)
 def joined_tables(fields: tuple[Field, ...]) -> Tables:
-    """The tables of several primes end to end, so that one lookup serves draws of all of them."""
-    parts = [tables(field) for field in fields]
-
-    def starts(lengths: list[int]) -> tuple[int, ...]:
-        return tuple(sum(lengths[:k]) for k in range(len(lengths)))
-
-    return Tables(
-        np.concatenate([part.character for part in parts]),
-        np.concatenate([part.logarithm for part in parts]),
-        np.concatenate([part.square for part in parts]),
-        np.concatenate([part.cosine for part in parts]),
-        np.concatenate([part.sine for part in parts]),
-        starts([field.p for field in fields]),
-        starts([field.q for field in fields]),
-        starts([field.r for field in fields]),
-    )
+    """The tables of several primes end to end, kept for the process."""
+    return Tables(fields)

@@ -1,7 +1,8 @@
 """Contractions of arrays: subscripts and shapes → a prepared call, cached.
 
-Three or more operands take the pairwise order that opt_einsum finds (only then is it imported); each pair
-goes to BLAS where it can, batch indices included, else to a product or to NumPy's einsum.
+Three or more operands take the pairwise order that opt_einsum finds (only then is it imported), unless all is so
+small that looking for an order costs more than it saves; each pair goes to BLAS where it can, batch indices
+included, else to a product or to NumPy's einsum.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ Array = Any
 
 # A copy of so many entries costs more than a call of BLAS.
 _WORTH_A_CALL = 512
+# So many products of entries take less time than finding the order of the cheapest ones.
+_AT_ONCE = 1 << 12
 Pairing = Callable[[Array, Array], Array]
 
 
@@ -68,6 +71,9 @@ def _single(letters: str, out: str, sizes: Mapping[str, int]) -> Contractor:
 
 
 def _many(inputs: list[str], out: str, sizes: Mapping[str, int]) -> Contractor:
+    if math.prod(sizes.values()) <= _AT_ONCE:
+        subscripts = f"{','.join(inputs)}->{out}"
+        return Contractor(lambda operands: np.einsum(subscripts, *operands), _entries(out, sizes))
     pairings: list[tuple[int, int, Pairing]] = []
     alive = list(inputs)
     entries = most = 0

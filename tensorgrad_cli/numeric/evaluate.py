@@ -18,7 +18,7 @@ from tensorgrad_cli.numeric.environment import Environment, TooLarge
 from tensorgrad_cli.numeric.memory import allocated
 from tensorgrad_cli.numeric.noise import Rounding
 from tensorgrad_cli.numeric.plan import plan
-from tensorgrad_cli.numeric.run import Run, run, shaken
+from tensorgrad_cli.numeric.run import Roundings, Run, run, shaken
 from tensorgrad_cli.numeric.steps import Operation, Plan
 
 __all__ = [
@@ -77,7 +77,7 @@ def evaluate_chain(
     with np.errstate(all="ignore"):
         for equation in wanted:
             name = equation.tensor
-            if name in arrays and (name in batched or batched.isdisjoint(_references(equation.expression))):
+            if name in arrays and (name in batched or batched.isdisjoint(references(equation.expression))):
                 continue
             made = plan(equation.expression, equation.indices, batched, branches is not None)
             arrays[name] = _run(made, Run(arrays, environment, xp), name, branches)
@@ -100,7 +100,7 @@ def chain_memory(
     kept = most = 0
     for equation in wanted:
         name = equation.tensor
-        if name in there and (name in batched or batched.isdisjoint(_references(equation.expression))):
+        if name in there and (name in batched or batched.isdisjoint(references(equation.expression))):
             continue
         made = plan(equation.expression, equation.indices, batched)
         peak, result = allocated(made, environment.sizes, batch)
@@ -123,7 +123,7 @@ def evaluate_shaken(
     work = Run(environment.arrays, environment, np)
     _fits(made, work, batch, "")
     with np.errstate(all="ignore"):
-        return shaken(made, work, batch, np.random.default_rng(seed))[0]
+        return shaken(made, work, batch, Roundings(seed))[0]
 
 
 def inner_noise(
@@ -132,7 +132,7 @@ def inner_noise(
     """How far rounding inside the equations moves the array of `name` at the point, flattened, and the largest
     number met: only what depends on the names `moving` is rounded anew. The environment has the arrays
     of all names, none with a batch axis."""
-    rng = np.random.default_rng(20_240_501)
+    roundings = Roundings(20_240_501)
     copies = {
         by: np.broadcast_to(environment.arrays[by], (1 + SHAKES, *np.shape(environment.arrays[by])))
         for by in moving
@@ -143,7 +143,7 @@ def inner_noise(
         for equation in equations:
             made = plan(equation.expression, equation.indices, now.batched)
             whole = whole and not any(isinstance(step, Operation) for step in made.steps)
-            array, size = shaken(made, Run(now.arrays, now, np), 1 + SHAKES, rng)
+            array, size = shaken(made, Run(now.arrays, now, np), 1 + SHAKES, roundings)
             top = max(top, size)
             now = now.with_arrays({equation.tensor: array}, (equation.tensor,) if made.batched else ())
         array = np.asarray(now.arrays[name])
@@ -157,11 +157,6 @@ def inner_noise(
 @lru_cache(maxsize=1024)
 def _needed(equations: Chain, names: frozenset[str]) -> Chain:
     return needed(equations, names)
-
-
-@lru_cache(maxsize=4096)
-def _references(expression: Expression) -> frozenset[str]:
-    return references(expression)
 
 
 def _run(made: Plan, work: Run, name: str, branches: list[Branch] | None) -> Any:

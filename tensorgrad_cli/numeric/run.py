@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from types import ModuleType
 from typing import Any, assert_never
 
@@ -33,7 +34,7 @@ from tensorgrad_cli.numeric.steps import (
     inputs,
 )
 
-__all__ = ["Run", "run", "shaken"]
+__all__ = ["Roundings", "Run", "run", "shaken"]
 
 Array = Any
 
@@ -70,6 +71,38 @@ def _float(value: Fraction) -> float:
 # Sums of some hundred terms in two orders differ by no more than this part of them.
 ROUNDINGS = 2.0**-42
 SHAKEN_BY = 1.0 + np.array([-3, -2, -1, 1, 2, 3]) * 2.0**-52
+# So many of them are drawn once; what needs more than a part of these draws its own.
+_POOL = 1 << 15
+_SHARE = 8
+
+
+class Roundings:
+    """Numbers that are one to three last places from 1, never 1 itself: chance must not hide a rounding.
+
+    One after the other, from a place of the pool that depends on the seed: drawing a few costs more than
+    multiplying by them.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._place = seed * 7919 % _POOL
+        self._rng: np.random.Generator | None = None
+
+    def next(self, shape: tuple[int, ...]) -> Array:
+        """An array of them, not to be written to."""
+        count = math.prod(shape)
+        if count > _POOL // _SHARE:
+            self._rng = self._rng or np.random.default_rng(self._seed)
+            return SHAKEN_BY[self._rng.integers(0, len(SHAKEN_BY), shape, dtype=np.int8)]
+        if self._place + count > _POOL:
+            self._place = (self._place * 31 + 17) % (_POOL - count)
+        start, self._place = self._place, self._place + count
+        return _pool()[start : start + count].reshape(shape)
+
+
+@cache
+def _pool() -> Array:
+    return SHAKEN_BY[np.random.default_rng(20_240_501).integers(0, len(SHAKEN_BY), _POOL, dtype=np.int8)]
 
 
 def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
@@ -85,7 +118,7 @@ def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
     return result, slots
 
 
-def shaken(plan: Plan, work: Run, batch: int, rng: np.random.Generator) -> tuple[Array, float]:
+def shaken(plan: Plan, work: Run, batch: int, roundings: Roundings) -> tuple[Array, float]:
     """The result with each intermediate result of the points after the first moved by one to three last places,
     as if it had been rounded otherwise (Parker's Monte Carlo arithmetic), and the largest number on the way.
 
@@ -99,13 +132,14 @@ def shaken(plan: Plan, work: Run, batch: int, rng: np.random.Generator) -> tuple
         if isinstance(step, Operation | Contraction | Accumulation):
             read = inputs(step)
             given = [
-                _moved(value, plan.axes[k], rng) if k in read else value for k, value in enumerate(slots)
+                _moved(value, plan.axes[k], roundings) if k in read else value
+                for k, value in enumerate(slots)
             ]
         value = _done(step, given, work, plan, batch)
         if not isinstance(step, View):
             size = np.abs(value)
             top = max(top, float(np.max(size, initial=0.0, where=np.isfinite(size))))
-            value = _moved(value, axes, rng)
+            value = _moved(value, axes, roundings)
         slots.append(value)
         for slot in drops:
             slots[slot] = None
@@ -113,15 +147,15 @@ def shaken(plan: Plan, work: Run, batch: int, rng: np.random.Generator) -> tuple
     return (np.broadcast_to(result, _shape(plan.order, work, batch)) if plan.missing else result), top
 
 
-def _moved(value: Array, axes: Sequence[Index], rng: np.random.Generator) -> Array:
-    """Every entry of the points after the first times a number that is one to three last places from 1. Never 0: chance must
-    not hide a rounding."""
+def _moved(value: Array, axes: Sequence[Index], roundings: Roundings) -> Array:
+    """Every entry of the points after the first times a number that is one to three last places from 1."""
     if BATCH not in axes:
         return value
     value = np.asarray(value)
-    moves = SHAKEN_BY[rng.integers(0, len(SHAKEN_BY), value.shape, dtype=np.int8)]
-    np.moveaxis(moves, axes.index(BATCH), 0)[0] = 1.0
-    return value * moves
+    moved = value * roundings.next(value.shape)
+    first = (slice(None),) * axes.index(BATCH) + (0,)
+    moved[first] = value[first]
+    return moved
 
 
 def _done(step: Step, slots: Sequence[Array], work: Run, plan: Plan, batch: int) -> Array:

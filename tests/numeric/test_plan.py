@@ -143,7 +143,7 @@ def test_deltas_take_no_memory():
         assert peak < 5_000_000, expression
 
 
-def test_opt_einsum_is_imported_for_three_operands_only():
+def test_opt_einsum_is_imported_for_three_large_operands_only():
     program = """
 import sys, numpy as np
 from tensorgrad_cli.numeric.contract import contractor
@@ -151,7 +151,10 @@ x = np.ones((2, 2))
 contractor("ab,bc->ac", ((2, 2), (2, 2))).call([x, x])
 contractor("ab,ab,a->ab", ((2, 2), (2, 2), (2,))).call([x, x, x[0]])
 assert "opt_einsum" not in sys.modules
-contractor("ab,bc,cd->ad", ((2, 2),) * 3).call([x, x, x])
-assert "opt_einsum" in sys.modules
+small = contractor("ab,bc,cd->ad", ((2, 2),) * 3).call([x, x, x])
+assert "opt_einsum" not in sys.modules and np.array_equal(small, x @ x @ x)
+y = np.ones((9, 9))
+large = contractor("ab,bc,cd->ad", ((9, 9),) * 3).call([y, y, y])
+assert "opt_einsum" in sys.modules and np.array_equal(large, y @ y @ y)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
