@@ -2,7 +2,7 @@
 
     Const · Ref · Delta · Apply · Op · Product · Sum · Add
 
-Constructors only store (and note the free indices); functions simplify. Every index carries its
+Constructors only store; functions simplify. The free indices are stored when they are first asked for. Every index carries its
 dimension. A bound index is unique: whoever puts two expressions together under one product takes care
 of that by `freshened`, and `invariants.check` tells where it was forgotten.
 """
@@ -12,10 +12,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import cached_property
 from typing import assert_never
 
 from msgspec import Struct
-from msgspec.structs import force_setattr
 
 __all__ = [
     "ONE",
@@ -135,29 +135,31 @@ class Const(Struct, frozen=True, cache_hash=True):
         return _NONE
 
 
-class Ref(Struct, frozen=True, cache_hash=True):
+class Ref(Struct, frozen=True, cache_hash=True, dict=True):
     """An entry of a tensor, a step or a derivative: `x[i,k]`, `∂cost/∂w[k,j]` (tensor '∂cost/∂w')."""
 
     tensor: str
     indices: tuple[Position, ...] = ()
-    free: frozenset[Index] = _NONE
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "free", position_indices(self.indices))
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The free indices."""
+        return position_indices(self.indices)
 
 
-class Delta(Struct, frozen=True, cache_hash=True):
+class Delta(Struct, frozen=True, cache_hash=True, dict=True):
     """The Kronecker delta of two positions."""
 
     left: Position
     right: Position
-    free: frozenset[Index] = _NONE
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "free", position_indices((self.left, self.right)))
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The free indices."""
+        return position_indices((self.left, self.right))
 
 
-class Apply(Struct, frozen=True, cache_hash=True):
+class Apply(Struct, frozen=True, cache_hash=True, dict=True):
     """A scalar function of scalars, entry by entry.
 
     `order` says how often it is differentiated in each argument: (0,) is f(u), (2,) is f''(u), (0, 1) is
@@ -168,13 +170,14 @@ class Apply(Struct, frozen=True, cache_hash=True):
     function: str
     order: tuple[int, ...]
     arguments: tuple[Expression, ...]
-    free: frozenset[Index] = _NONE
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "free", _union(self.arguments))
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The free indices."""
+        return _union(self.arguments)
 
 
-class Op(Struct, frozen=True, cache_hash=True):
+class Op(Struct, frozen=True, cache_hash=True, dict=True):
     """An operation along indices: it binds `bound` in its arguments and is read at the positions `out`.
 
     `max[j](z[i,j])` has bound (j,), out (); `softmax[j](z[i,j])` has bound (j', ) inside its argument and out
@@ -187,42 +190,46 @@ class Op(Struct, frozen=True, cache_hash=True):
     out: tuple[Position, ...]
     arguments: tuple[Expression, ...]
     parameters: tuple[tuple[str, Fraction], ...] = ()
-    free: frozenset[Index] = _NONE
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The free indices."""
         inner = _union(self.arguments) - frozenset(self.bound)
-        force_setattr(self, "free", inner | position_indices(self.out))
+        return inner | position_indices(self.out)
 
 
-class Product(Struct, frozen=True, cache_hash=True):
+class Product(Struct, frozen=True, cache_hash=True, dict=True):
     """The product of two or more factors, kept flat by `multiply`."""
 
     factors: tuple[Expression, ...]
-    free: frozenset[Index] = _NONE
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "free", _union(self.factors))
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The free indices."""
+        return _union(self.factors)
 
 
-class Sum(Struct, frozen=True, cache_hash=True):
+class Sum(Struct, frozen=True, cache_hash=True, dict=True):
     """The sum of the body over each of the indices, which it binds."""
 
     indices: tuple[Index, ...]
     body: Expression
-    free: frozenset[Index] = _NONE
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "free", self.body.free - frozenset(self.indices))
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The free indices."""
+        return self.body.free - frozenset(self.indices)
 
 
-class Add(Struct, frozen=True, cache_hash=True):
+class Add(Struct, frozen=True, cache_hash=True, dict=True):
     """The sum of two or more terms. A term without a free index that others have is repeated along it."""
 
     terms: tuple[Expression, ...]
-    free: frozenset[Index] = _NONE
 
-    def __post_init__(self) -> None:
-        force_setattr(self, "free", _union(self.terms))
+    @cached_property
+    def free(self) -> frozenset[Index]:
+        """The free indices."""
+        return _union(self.terms)
 
 
 Expression = Const | Ref | Delta | Apply | Op | Product | Sum | Add
@@ -262,10 +269,7 @@ ONE = Const(Fraction(1))
 
 
 def _union(parts: Iterable[Expression]) -> frozenset[Index]:
-    free = _NONE
-    for part in parts:
-        free = free | part.free
-    return free
+    return _NONE.union(*[part.free for part in parts])
 
 
 def position_indices(positions: Iterable[Position]) -> frozenset[Index]:

@@ -112,7 +112,11 @@ def chain_memory(
 
 
 def evaluate_shaken(
-    expression: Expression, order: tuple[Index, ...], environment: Environment, seed: int
+    expression: Expression,
+    order: tuple[Index, ...],
+    environment: Environment,
+    seed: int,
+    name: str = "",
 ) -> Any:
     """What `evaluate` gives where the batch is one point and copies of it: each copy but the first as if every
     intermediate result had been rounded otherwise. How far the copies part is a measure of the rounding."""
@@ -121,7 +125,7 @@ def evaluate_shaken(
         return evaluate(expression, order, environment)
     batch = environment.arrays[made.batched[0]].shape[0]
     work = Run(environment.arrays, environment, np)
-    _fits(made, work, batch, "")
+    _fits(made, work, batch, name)
     with np.errstate(all="ignore"):
         return shaken(made, work, batch, Roundings(seed))[0]
 

@@ -120,15 +120,15 @@ class Point:
         self._evaluate(self.missing(wanted, self.environment))
 
     def _evaluate(self, equations: Chain) -> None:
-        self.environment = evaluate_chain(equations, self.environment)
         for equation in equations:
+            name = equation.tensor
             array = evaluate_shaken(
-                equation.expression, equation.indices, self.jittered, zlib.crc32(equation.tensor.encode())
+                equation.expression, equation.indices, self.jittered, zlib.crc32(name.encode()), name
             )
             batched = np.ndim(array) > len(equation.indices)
-            self.jittered = self.jittered.with_arrays(
-                {equation.tensor: array}, (equation.tensor,) if batched else ()
-            )
+            self.jittered = self.jittered.with_arrays({name: array}, (name,) if batched else ())
+            # The first of the copies is the point itself, nothing moved.
+            self.environment = self.environment.with_arrays({name: array[0] if batched else array})
 
     def _give(self, name: str) -> None:
         equation = self.given[name]
