@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tensorgrad_cli.terminal import Progress, coloured, encodes, piped, put, roomy, width_of
+from tensorgrad_cli.terminal import Progress, coloured, encodes, leave, piped, put, roomy, width_of
 
 if TYPE_CHECKING:
     from tensorgrad_cli.source import Issue, Source
@@ -49,7 +49,7 @@ class ExitStatus(IntEnum):
 
 def main() -> None:
     """The entry point: like click's own, but with room to recurse, and an interrupt exits with 130."""
-    sys.exit(roomy(_main))
+    leave(roomy(_main))
 
 
 def _main() -> int:
@@ -60,6 +60,9 @@ def _main() -> int:
         return ExitStatus.INTERRUPTED
     except click.ClickException as error:
         error.show()
+        return ExitStatus.ERROR
+    except OSError as error:
+        click.echo(f"cannot write: {error.strerror or error}", err=True)
         return ExitStatus.ERROR
     return int(status or 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import os
@@ -10,9 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TextIO
+from typing import NoReturn, TextIO
 
-__all__ = ["Progress", "coloured", "encodes", "piped", "put", "roomy", "width_of"]
+__all__ = ["Progress", "coloured", "encodes", "leave", "piped", "put", "roomy", "width_of"]
 
 # Formulas nest 200 deep, and each level is several nodes, each visited through several frames.
 _FRAMES = 100_000
@@ -48,6 +49,18 @@ def roomy(run: Callable[[], int]) -> int:
     if failure:
         raise failure[0]
     return status[0]
+
+
+def leave(status: int) -> NoReturn:
+    """End the process with a status, its output written and its exit functions run, without taking apart the
+    modules and the objects in them one by one: that takes a sixth of a short run (mypy ends so too)."""
+    try:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(status)
+    os._exit(status)
 
 
 def _started(body: Callable[[], None]) -> threading.Thread | None:
