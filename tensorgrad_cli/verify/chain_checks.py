@@ -101,7 +101,7 @@ def _details(
         yield "kink", _kink(bench, check, certificate)
     symmetry = certificate.symmetry
     if symmetry is not None:
-        yield "symmetry", f"uᵀHv - vᵀHu = {symmetry.difference:.1e}, of {symmetry.size:.1e}"
+        yield "symmetry", f"|uᵀHv - vᵀHu| = {abs(symmetry.difference):.1e}, of {symmetry.size:.1e}"
 
 
 def _chance(missed: float) -> str:
