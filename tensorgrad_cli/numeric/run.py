@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from types import ModuleType
@@ -70,47 +70,45 @@ def _float(value: Fraction) -> float:
 
 # Sums of some hundred terms in two orders differ by no more than this part of them.
 ROUNDINGS = 2.0**-42
-# One of these for each value of a byte.
+# One of these for each value of a byte: one to three last places from 1, never 1 itself, so that chance hides no
+# rounding.
 SHAKEN_BY = np.tile(1.0 + np.array([-3, -2, -2, -1, 1, 2, 2, 3]) * 2.0**-52, 32)
-# So many of them are drawn once; what needs more than a part of these draws its own.
-_POOL = 1 << 15
-_SHARE = 8
+# Pools of them are drawn once, a small one for small arrays; a window of a pool is used at a time.
+_POOLS = (1 << 15, 1 << 19)
+_WINDOW = 1 << 12
 
 
 class Roundings:
-    """Numbers that are one to three last places from 1, never 1 itself: chance must not hide a rounding.
+    """Multiplies arrays by numbers near 1, as if each entry had been rounded otherwise.
 
-    One after the other, from a place of the pool that depends on the seed: drawing a few costs more than
+    The numbers come from windows of a pool, whose places depend on the seed: drawing a few costs more than
     multiplying by them.
     """
 
     def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._place = seed * 7919 % _POOL
-        self._rng: np.random.Generator | None = None
+        self._state = seed
 
-    def next(self, shape: tuple[int, ...]) -> Array:
-        """An array of them, not to be written to."""
-        count = math.prod(shape)
-        if count > _POOL // _SHARE:
-            self._rng = self._rng or np.random.default_rng(self._seed)
-            drawn = np.frombuffer(self._rng.bytes(count + count % 2), np.uint16)
-            return _pairs()[drawn].reshape(-1)[:count].reshape(shape)
-        if self._place + count > _POOL:
-            self._place = (self._place * 31 + 17) % (_POOL - count)
-        start, self._place = self._place, self._place + count
-        return _pool()[start : start + count].reshape(shape)
+    def times(self, value: Array) -> Array:
+        """The array, each entry moved by one to three last places."""
+        if value.size <= _WINDOW:
+            return value * self._window(_POOLS[0], value.size).reshape(value.shape)
+        flat = value.reshape(-1)
+        moved = np.empty_like(flat)
+        for start in range(0, flat.size, _WINDOW):
+            part = flat[start : start + _WINDOW]
+            np.multiply(part, self._window(_POOLS[1], part.size), out=moved[start : start + _WINDOW])
+        return moved.reshape(value.shape)
 
-
-@cache
-def _pool() -> Array:
-    return SHAKEN_BY[np.frombuffer(np.random.default_rng(20_240_501).bytes(_POOL), np.uint8)]
+    def _window(self, pool: int, count: int) -> Array:
+        # Knuth's linear congruential generator; its high bits are the good ones.
+        self._state = (self._state * 6364136223846793005 + 1442695040888963407) % (1 << 64)
+        start = (self._state >> 33) % (pool - count)
+        return _pool(pool)[start : start + count]
 
 
 @cache
-def _pairs() -> Array:
-    """Two for each value of two bytes, which is read faster than one by one: [65536, 2]."""
-    return SHAKEN_BY[np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)]
+def _pool(size: int) -> Array:
+    return SHAKEN_BY[np.frombuffer(np.random.default_rng(size).bytes(size), np.uint8)]
 
 
 def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
@@ -138,11 +136,9 @@ def shaken(plan: Plan, work: Run, batch: int, roundings: Roundings) -> tuple[Arr
     for step, axes, drops in zip(plan.steps, plan.axes, plan.drops, strict=True):
         given = slots
         if isinstance(step, Operation | Contraction | Accumulation):
-            read = inputs(step)
-            given = [
-                _moved(value, plan.axes[k], roundings) if k in read else value
-                for k, value in enumerate(slots)
-            ]
+            given = list(slots)
+            for k in _rounded_inside(step, slots, plan):
+                given[k] = _moved(slots[k], plan.axes[k], roundings)
         value = _done(step, given, work, plan, batch)
         if not isinstance(step, View):
             size = np.abs(value)
@@ -155,12 +151,35 @@ def shaken(plan: Plan, work: Run, batch: int, roundings: Roundings) -> tuple[Arr
     return (np.broadcast_to(result, _shape(plan.order, work, batch)) if plan.missing else result), top
 
 
+def _rounded_inside(
+    step: Operation | Contraction | Accumulation, slots: Sequence[Array], plan: Plan
+) -> Iterable[int]:
+    """The slots to move so that every product or term that is added up inside a step is rounded otherwise.
+
+    Of a contraction the smallest operands that have all its summed indices: a product is rounded
+    as its moved factor is. Where nothing is summed, the result is moved instead.
+    """
+    if not isinstance(step, Contraction):
+        return set(inputs(step))
+    left, out = step.subscripts.split("->")
+    names = left.split(",") if step.operands else []
+    letters = dict(zip(step.operands, map(set, names), strict=True))
+    moving = [slot for slot in letters if BATCH in plan.axes[slot]]
+    summed = {letter for slot in moving for letter in letters[slot]}.difference(out)
+    chosen = []
+    for slot in sorted(moving, key=lambda slot: np.size(slots[slot])):
+        if summed & letters[slot]:
+            chosen.append(slot)
+            summed -= letters[slot]
+    return chosen
+
+
 def _moved(value: Array, axes: Sequence[Index], roundings: Roundings) -> Array:
     """Every entry of the points after the first times a number that is one to three last places from 1."""
     if BATCH not in axes:
         return value
     value = np.asarray(value)
-    moved = value * roundings.next(value.shape)
+    moved = roundings.times(value)
     first = (slice(None),) * axes.index(BATCH) + (0,)
     moved[first] = value[first]
     return moved

@@ -1,6 +1,6 @@
 """The points at which a spec is evaluated: drawn once, each with its chain evaluated on demand.
 
-A point comes with a few copies of itself whose inputs are moved by one unit in the last place; how far
+A point comes with a few copies of itself whose inputs are moved by up to two units in the last place; how far
 a value moves among them is the measure of its rounding error.
 """
 
@@ -38,6 +38,8 @@ __all__ = ["JITTERS", "Point"]
 Array = NDArray[Any]
 
 JITTERS = 4
+# Down, not at all or up by the last place, one of them for each value of a byte.
+_ONE_PLACE = 1.0 + np.resize(np.array([-1, 0, 1]), 256) * 2.0**-52
 _DISCRETE = frozenset({"integers", "binary", "signs", "onehot"})
 
 
@@ -45,7 +47,7 @@ class Point:
     """Values for the tensors of a spec, and what follows from them.
 
     `environment` has the tensors at the point itself; `jittered` has them with a leading axis: the point,
-    then JITTERS copies moved by one unit in the last place.
+    then JITTERS copies moved by up to two units in the last place.
     """
 
     def __init__(
@@ -273,9 +275,8 @@ def _jittered(environment: Environment, tensors: Mapping[str, Tensor]) -> Enviro
             continue
         copies = np.empty((1 + JITTERS, *value.shape))
         copies[0] = value
-        moves = rng.integers(-1, 2, size=(JITTERS, *value.shape), dtype=np.int8)
-        np.multiply(moves, np.spacing(np.abs(value)), out=copies[1:])
-        copies[1:] += value
+        drawn = np.frombuffer(rng.bytes(JITTERS * value.size), np.uint8)
+        np.multiply(_ONE_PLACE[drawn].reshape(JITTERS, *value.shape), value, out=copies[1:])
         arrays[name] = copies
         batched.append(name)
     return _only(environment, arrays, batched)
