@@ -33,6 +33,8 @@ from tensorgrad_cli.numeric.romberg import NEAR, SAFETY, SIGMAS
 __all__ = ["Differences", "directional", "jacobian", "scales"]
 
 CORE: tuple[int, ...] = (-5, -8, -11)
+# A direction moves all coordinates at once, and what they add up to by more than any of them: smaller steps.
+CORE_OF_DIRECTIONS = (-8, -11, -14)
 GUARDS = (-22, -27)
 LARGER = ((-5,), (-2,), (1, 4, 7), (10, 13, 16, 18, 20))
 SMALLER = ((-8, -11), (-14, -17), (-22, -27), (-32, -37, -42))
@@ -42,7 +44,8 @@ PILOT_LINES = 24
 MANY = 512
 # The samples of one block of lines take this part of the memory.
 SHARE = 64
-# A bar below this part of the entry, or of its row's root mean square, is not worth more evaluations.
+# A bar below this part of the entry, or of the root mean square of its row (of all, along directions), is not worth
+# more evaluations.
 GOOD = 2.0**-30
 GOOD_OF_MANY = 2.0**-26
 # A kink nearer than this is a kink at x.
@@ -146,7 +149,7 @@ def differences(
 ) -> Differences:
     """All lines of a probe, block by block."""
     few = probe.directions is not None
-    core = CORE
+    core = CORE_OF_DIRECTIONS if few else CORE
     if sigma is None or np.isnan(sigma).any():
         noise = noise_of(probe.blocks, probe.x, probe.scale, probe.centre, rng, rounding=probe.rounding)
         core, sigma = core + GUARDS if noise.rough else core, noise.sigma
@@ -168,7 +171,9 @@ def differences(
         known = np.where(np.isfinite(climb.values), climb.values * climb.line_scale[:, None], 0.0)
         squares += np.sum(np.square(known), axis=0)
         seen += len(which)
-        climb.run(np.sqrt(squares / seen), enough)
+        # What directions show is judged by the size of all outputs together.
+        size_of_rows = squares.mean() / seen if few else squares / seen
+        climb.run(np.broadcast_to(np.sqrt(size_of_rows), squares.shape), enough)
         values[which], bars[which], still[which] = climb.values, climb.bars, climb.still
         kinks[which], lost[which] = climb.kinks, climb.lost
         if climb.slopes is not None:

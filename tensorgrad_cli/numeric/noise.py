@@ -25,6 +25,8 @@ SMALLEST = 2.0**-1074
 POINTS = 9
 SPACINGS = (-36, -28, -20, -12)
 FEW = (-36, -28, -20)
+# Of many coordinates each evaluation takes long; what a coarse grid sees of their noise is the most.
+OF_MANY = (-30, -21, -12)
 ORDERS = (4, 5, 6)
 CONSISTENT = 4.0
 PIECE = 2**13
@@ -143,7 +145,7 @@ def noise_of(
     scale: NDArray[Any],
     centre: NDArray[Any],
     rng: np.random.Generator,
-    spacings: Sequence[int] = SPACINGS,
+    spacings: Sequence[int] | None = None,
     rounding: Rounding | None = None,
 ) -> Noise:
     """The rounding noise of a function near x, from one table a spacing.
@@ -154,7 +156,11 @@ def noise_of(
     on which a branch changes is left out. A correctly rounded result is noisy too, even where it does not
     move. Very much more than the whole known noise on a coarser grid is f.
     """
-    moves = drawn_moves(x.size, rng) if x.size > FEW_COORDINATES else None
+    many = x.size > FEW_COORDINATES
+    moves = drawn_moves(x.size, rng) if many else None
+    if spacings is None:
+        told = rounding is not None and rounding.whole
+        spacings = (OF_MANY[1:] if told else OF_MANY) if many else SPACINGS
     grids = [partial(grid, x, scale, exponent, rng, moves) for exponent in spacings]
     tables = evaluated(evaluate, grids, x.size)
     sigma = np.zeros(centre.shape)

@@ -144,7 +144,8 @@ class Probe:
     def moved_block(self, which: NDArray[np.intp], steps: Array, base: Array) -> tuple[Array, Array | None]:
         count = len(which)
         if self.directions is not None:
-            points = steps[:, None] * self.directions[which]
+            points = self.directions[which].astype(np.result_type(base, steps), copy=False)
+            points *= steps[:, None]
             points += base
             return self.call(points)
         if self.perturb is not None and base is self.x:

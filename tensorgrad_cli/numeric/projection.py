@@ -49,8 +49,10 @@ class Projection(Struct, frozen=True):
 
 def directions(scale: Array, count: int = COUNT, *, seed: int = 0) -> Array:
     """Gaussian directions [count, n] that move each coordinate by about its scale (a power of two)."""
-    normal = np.random.default_rng(seed).standard_normal((count, scale.size))
-    rounded: Array = np.rint(normal * 2.0**BITS) * (scale * 2.0**-BITS)
+    rounded: Array = np.random.default_rng(seed).standard_normal((count, scale.size))
+    rounded *= 2.0**BITS
+    np.rint(rounded, out=rounded)
+    rounded *= scale * 2.0**-BITS
     return rounded
 
 
