@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +15,8 @@ import click
 from tensorgrad_cli.terminal import Progress, coloured, encodes, leave, piped, put, roomy, width_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tensorgrad_cli.source import Issue, Source
     from tensorgrad_cli.spec.model import Spec
     from tensorgrad_cli.verify.verdict import Problem, Report, SpecReport
@@ -205,7 +206,7 @@ def explain(subject: str, id_: str | None, seed: int | None, layout: str | None,
     tensorgrad explain specs/mlp.yaml claim:7
     tensorgrad explain shape-mismatch
     """
-    if id_ is None and subject != "-" and not Path(subject).exists():
+    if id_ is None and subject != "-" and not os.path.exists(subject):
         from tensorgrad_cli.verify.codes import explain_code, near_codes
 
         text = explain_code(subject)
@@ -244,6 +245,8 @@ def export(path: str, output: str, seed: int | None, layout: str | None, stdin_n
 
     The tensors stand under their names, the derivatives under loss/tensor: what `data` and `gradients` read.
     """
+    from pathlib import Path
+
     if Path(output).suffix != ".npz":
         raise click.UsageError(f"-o {output}: the arrays go to an .npz file")
     ((name, source),) = _sources((path,), stdin_name, folders=False)
@@ -278,11 +281,11 @@ def _sources(
     for path in paths:
         if path == "-":
             yield stdin_name, _standard_input(stdin_name)
-        elif folders and Path(path).is_dir():
-            found = sorted(p for p in Path(path).iterdir() if p.suffix in (".yaml", ".yml"))
+        elif folders and os.path.isdir(path):
+            found = sorted(n for n in os.listdir(path) if os.path.splitext(n)[1] in (".yaml", ".yml"))
             if not found:
                 click.echo(f"{path}: no .yaml or .yml file in this folder", err=True)
-            yield from ((str(p), None) for p in found)
+            yield from ((os.path.normpath(os.path.join(path, name)), None) for name in found)
         else:
             yield path, None
 
@@ -380,6 +383,8 @@ def _status(report: Report) -> int:
 
 def _target(output: str) -> tuple[str, Path]:
     """The format and the path of an -o option."""
+    from pathlib import Path
+
     kind, colon, rest = output.partition(":")
     path = Path(rest if colon and kind in FORMATS else output)
     by_suffix = {".json": "json", ".txt": "text"}

@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import gc
 import os
-import shutil
 import sys
 import threading
 import time
@@ -139,7 +138,11 @@ def coloured(choice: str, stream: TextIO) -> bool:
 
 def width_of(stream: TextIO) -> int | None:
     """The columns of a terminal; None where lines are not to be broken."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    if not stream.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 class Progress:
@@ -153,6 +156,8 @@ class Progress:
     def say(self, path: str, what: str) -> None:
         """Name what runs now."""
         if self.wanted and time.monotonic() - self.started > 0.5:
+            import shutil
+
             line = f"{path} · {what}"[: shutil.get_terminal_size().columns - 1]
             if not encodes(sys.stderr, line):
                 line = line.encode("ascii", errors="replace").decode()

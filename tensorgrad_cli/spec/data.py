@@ -1,14 +1,11 @@
 """Arrays from files: `.npz`, `.npy`, `.csv` and `.json`. Numbers only; pickles are refused unread.
 
-NumPy is imported here and nowhere else in this folder, and only when a spec has data.
+NumPy is imported here and nowhere else in this folder, and like what reads the files only when a spec has data.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import os
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,6 +55,8 @@ def _too_large(shown: str, span: Span, size: int, budget: int) -> Issue:
 
 
 def _npz(path: str, shown: str, span: Span, budget: int) -> Arrays:
+    import zipfile
+
     import numpy
 
     try:
@@ -113,6 +112,8 @@ def _numbers(array: Any, what: str, span: Span) -> Any:
 
 
 def _csv(path: str, shown: str, span: Span, budget: int) -> Arrays:
+    import csv
+
     import numpy
 
     try:
@@ -151,6 +152,8 @@ def _number(cell: str) -> float | None:
 
 
 def _json(path: str, shown: str, span: Span, budget: int) -> Arrays:
+    import json
+
     try:
         with open(path, encoding="utf-8-sig") as file:
             held = json.load(file)
