@@ -72,15 +72,18 @@ def children(tree: Tree) -> tuple[Tree, ...]:
             assert_never(tree)
 
 
+_BRACKETED = (Indexed, WrittenSum, Mask)
+
+
 def is_indexed(tree: Tree) -> bool:
     """Whether anything in the tree carries index brackets: then its side is in index notation."""
-    match tree:
-        case Indexed() | WrittenSum() | Mask():
+    stack = [tree]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, _BRACKETED) or (isinstance(part, Call) and part.indices is not None):
             return True
-        case Call(indices=indices) if indices is not None:
-            return True
-        case _:
-            return any(is_indexed(part) for part in children(tree))
+        stack.extend(children(part))
+    return False
 
 
 def names_of(indices: Iterable[IndexRange]) -> frozenset[str]:

@@ -174,7 +174,10 @@ def _run(made: Plan, work: Run, name: str, branches: list[Branch] | None) -> Any
 
 def _fits(made: Plan, work: Run, batch: int, name: str) -> None:
     """Raise TooLarge where a plan takes more memory than is allowed."""
-    environment = work.environment
-    peak, _ = allocated(made, environment.sizes, batch, work.itemsize(made.names))
+    environment, itemsize = work.environment, work.itemsize(made.names)
+    one, _ = allocated(made, environment.sizes, 1, itemsize)
+    if 4 * one * batch <= environment.memory:
+        return  # far below: a batch takes no more than so many points, whatever order its contractions take
+    peak, _ = allocated(made, environment.sizes, batch, itemsize)
     if peak > environment.memory:
         raise TooLarge(peak, environment.memory, name)
