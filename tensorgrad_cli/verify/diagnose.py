@@ -22,6 +22,7 @@ from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.claims import Judged
 from tensorgrad_cli.verify.diagnoses import (
+    activations,
     assumptions,
     extra_factors,
     missing_factors,
@@ -60,6 +61,7 @@ DIAGNOSES: tuple[Slips, ...] = (
     sums.sum_too_many,
     sums.sum_elsewhere,
     names.other_function,
+    activations.activation,
     names.other_index,
     missing_factors.missing_delta,
     extra_factors.factor_too_many,

@@ -28,7 +28,7 @@ from tensorgrad_cli.verify.diagnoses.truth import (
     printed_in,
 )
 
-__all__ = ["index_dimensions", "missing_delta", "missing_factor"]
+__all__ = ["as_one", "beside", "index_dimensions", "missing_delta", "missing_factor"]
 
 ASSIGNMENTS = 6
 
@@ -58,7 +58,16 @@ def missing_factor(draft: Draft) -> Iterator[Candidate]:
     """One factor of the truth put into a product of the claim."""
     atoms = factors_of_truth(draft)[:ATOMS]
     if draft.matrix:
-        yield from _matrix_factors(draft, atoms)
+        written = dict.fromkeys([*_written_atoms(draft, atoms), *_standing(draft)])
+        yield from _matrix_factors(draft, list(written))
+    else:
+        yield from _indexed_factors(draft, (*atoms, *_deltas(draft)))
+
+
+def beside(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Candidate]:
+    """Some given factors put into a product of the claim, one at a time."""
+    if draft.matrix:
+        yield from _matrix_factors(draft, list(dict.fromkeys(_written_atoms(draft, atoms))))
     else:
         yield from _indexed_factors(draft, atoms)
 
@@ -81,7 +90,7 @@ def _places(draft: Draft) -> list[Tree]:
 
 def _indexed_factors(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Candidate]:
     names = index_dimensions(draft)
-    for atom in (*atoms, *_deltas(draft)):
+    for atom in atoms:
         for place in _places(draft):
             for written in _assigned(draft, atom, names, place):
                 front = f"{written} " if not _starts_with_number(place) else f"{written} * "
@@ -155,8 +164,7 @@ def as_one(e: Expression, written: str) -> str:
             return f"({written})"
 
 
-def _matrix_factors(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Candidate]:
-    written = list(dict.fromkeys([*_written_atoms(draft, atoms), *_standing(draft)]))
+def _matrix_factors(draft: Draft, written: list[str]) -> Iterator[Candidate]:
     places = [(place, _shape_of(draft, place.span.text)) for place in _matrix_places(draft)]
     for text in written:
         shape = _shape_of(draft, text)

@@ -1,0 +1,131 @@
+"""Slips at an activation: its derivative missing, its value in that derivative's place, or its argument in its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tensorgrad_cli.algebra.expression import Apply, Const, Equation, Expression, Index, Product, Ref
+from tensorgrad_cli.algebra.functions import FUNCTIONS
+from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
+from tensorgrad_cli.algebra.walking import references, subexpressions
+from tensorgrad_cli.calculus.derivative import lowered
+from tensorgrad_cli.notation.tree import Derivative, Indexed, Name, Tree
+from tensorgrad_cli.render import matrix
+from tensorgrad_cli.render.text import GLYPHS
+from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, beside
+from tensorgrad_cli.verify.diagnoses.splice import Edit, walk
+from tensorgrad_cli.verify.diagnoses.truth import forms, naming, printed_in
+
+__all__ = ["activation"]
+
+# So many activations of a chain are looked at, those nearest to the loss first.
+ACTIVATIONS = 6
+
+
+def activation(draft: Draft) -> Iterator[Candidate]:
+    """The derivative of a function that has a formula, as a factor. Tried before terms: where `1 - y²` is forgotten
+    what is missing is a factor, though `-y²` times the claim would do as a term."""
+    steps = _steps(draft)
+    slopes = list(dict.fromkeys(slope for step in steps for slope in _slopes(draft, step)))[:ACTIVATIONS]
+    yield from beside(draft, tuple(part for slope in slopes for part in _parts(slope)))
+    for step in steps:
+        yield from _value_for_slope(draft, step)
+        yield from _argument_for_value(draft, step)
+
+
+def _steps(draft: Draft) -> list[Equation]:
+    """The steps that the claim is about, the last ones first."""
+    names: set[str] = set()
+    for form in forms(draft):
+        names |= references(form)
+    if draft.wrong is not None:
+        names |= references(lowered(draft.wrong[0], draft.scope))
+    known = draft.bench.calculus
+    names |= {e.tensor for e in known.closure(name for name in names if name in known.shapes)}
+    return [step for step in reversed(known.steps) if step.tensor in names]
+
+
+def _slopes(draft: Draft, step: Equation) -> Iterator[Expression]:
+    """The derivatives of the functions applied in a step, at their arguments, with the steps' own names in them."""
+    for part in subexpressions(lowered(step.expression, draft.scope)):
+        slope = _slope(draft, part)
+        if slope is not None:
+            yield slope
+
+
+def _slope(draft: Draft, part: Expression) -> Expression | None:
+    match part:
+        case Apply(function, (0,), (_,)) if function in FUNCTIONS:
+            primed = lowered(Apply(function, (1,), part.arguments), draft.scope)
+            slope = reuse_steps(simplified(primed), tuple(draft.bench.calculus.steps))
+            return None if isinstance(slope, Const) else slope
+        case _:
+            return None
+
+
+def _parts(slope: Expression) -> Iterator[Expression]:
+    """A slope, and where it is a product (`y (1 - y)`) each of its factors."""
+    yield slope
+    if isinstance(slope, Product):
+        yield from (factor for factor in slope.factors if not isinstance(factor, Const))
+
+
+def _value_for_slope(draft: Draft, step: Equation) -> Iterator[Candidate]:
+    """`f(z)` for `f'(z)`, where a step is f(z)."""
+    slope = _slope(draft, lowered(step.expression, draft.scope))
+    if slope is None:
+        return
+    for node, places in _mentions(draft.side, step.tensor):
+        written = _written(draft, step, slope, places)
+        if written is not None:
+            what = f"{node.span.text} stands where the derivative of that function should: write {written}"
+            yield Candidate("wrong-function", what, draft.replaced([Edit.at(node.span, written)]))
+
+
+def _argument_for_value(draft: Draft, step: Equation) -> Iterator[Candidate]:
+    """`1 - z²` for `1 - y²`, where y is f(z), and the other way round."""
+    match step.expression:
+        case Apply(_, _, (Ref(inner, indices),)) if indices == step.indices:
+            pairs = ((inner, step.tensor), (step.tensor, inner))
+        case _:
+            return
+    for old, new in pairs:
+        found = [_name(node) for node, _ in _mentions(draft.side, old)]
+        if found:
+            new, old = draft.scope.spelling(new), draft.scope.spelling(old)
+            edits = [Edit.at(name.span, new) for name in found]
+            yield Candidate("wrong-argument", f"{new} should stand for {old}", draft.replaced(edits))
+
+
+def _mentions(side: Tree, tensor: str) -> Iterator[tuple[Name | Indexed, tuple[str, ...] | None]]:
+    """Where a step stands outside of derivatives, with the positions written behind it."""
+    derivatives = [node.span for node in walk(side) if isinstance(node, Derivative)]
+    bases = set()
+    for node in walk(side):
+        if any(d.start <= node.span.start and node.span.end <= d.end for d in derivatives):
+            continue
+        match node:
+            case Indexed(Name(text) as base, positions) if text == tensor:
+                bases.add(base.span.start)
+                yield node, tuple(position.span.text for position in positions)
+            case Name(text) if text == tensor and node.span.start not in bases:
+                yield node, None
+            case _:
+                pass
+
+
+def _name(node: Name | Indexed) -> Name:
+    return node if isinstance(node, Name) else _name(node.base)  # type: ignore[arg-type]
+
+
+def _written(
+    draft: Draft, step: Equation, slope: Expression, places: tuple[str, ...] | None
+) -> str | None:
+    if draft.matrix and places is None:
+        written = matrix.matrix_of(slope, step.indices, naming(draft), GLYPHS)
+        return None if written is None else f"({written})"
+    if places is None or len(places) != len(step.indices):
+        return None
+    names = {i: place for i, place in zip(step.indices, places, strict=True) if isinstance(i, Index)}
+    return as_one(slope, printed_in(draft, slope, names))
