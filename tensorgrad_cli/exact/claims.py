@@ -14,7 +14,7 @@ from tensorgrad_cli.algebra.walking import references, subexpressions
 from tensorgrad_cli.exact.batches import Batches, orthonormal_shapes
 from tensorgrad_cli.exact.contract import ordered
 from tensorgrad_cli.exact.definitions import Definitions
-from tensorgrad_cli.exact.domain import conditions
+from tensorgrad_cli.exact.domain import Requirement, conditions, together
 from tensorgrad_cli.exact.measure import Measure, Measures, pattern_bits, plus
 from tensorgrad_cli.exact.pointwise import pointwise
 from tensorgrad_cli.exact.signs import Signs
@@ -35,7 +35,7 @@ class Claim(Struct, frozen=True):
     sizes: tuple[dict[str, int], ...]
     measure: Measure
     opaque_measure: Measure
-    domain: tuple[Expression, ...]
+    domain: tuple[Requirement, ...]
     spans: frozenset[frozenset[Index]]
 
     def weight(self, sizes: Mapping[str, int]) -> int:
@@ -49,7 +49,7 @@ class _Need(Struct, frozen=True):
     least: Mapping[str, int]
     references: frozenset[str]
     spans: frozenset[frozenset[Index]]
-    domain: tuple[Expression, ...]
+    domain: tuple[Requirement, ...]
 
 
 class Claims:
@@ -102,7 +102,7 @@ class Claims:
             sizes,
             measure,
             opaque,
-            tuple(dict.fromkeys(condition for need in needs for condition in need.domain)),
+            together(condition for need in needs for condition in need.domain),
             frozenset().union(*(need.spans for need in needs), (frozenset(e.indices) for e in equations)),
         )
 

@@ -20,6 +20,7 @@ from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.exact.batches import Batch, Mode
 from tensorgrad_cli.exact.claims import Claim, Claims
 from tensorgrad_cli.exact.contract import ordered
+from tensorgrad_cli.exact.domain import Requirement
 from tensorgrad_cli.exact.evaluate import Undefined
 from tensorgrad_cli.exact.field import FIELDS, Field
 from tensorgrad_cli.exact.measure import Measure
@@ -50,15 +51,14 @@ class Decision(Struct, frozen=True):
     """What the exact test says.
 
     `bound` is the chance that an 'equal' is wrong. `rational` says whether the claim is of rational functions, of
-    which 'different' is a refutation (and the only kind of which it is said). `domain` are the expressions that
-    must be positive for both sides to be real, as far as they are not known to be; `note` says why the
-    outcome is unknown.
+    which 'different' is a refutation (and the only kind of which it is said). `domain` is what must hold for
+    both sides to be real and finite, as far as it is not known to; `note` says why the outcome is unknown.
     """
 
     outcome: Outcome
     bound: float | None = None
     rational: bool = False
-    domain: tuple[Expression, ...] = ()
+    domain: tuple[Requirement, ...] = ()
     note: str | None = None
 
     @property
@@ -128,6 +128,15 @@ class Session:
             return Decision("unknown", note=f"{undefined.args[0]} has no value of its own")
         finally:
             self._claims.batches.forget()
+
+    def domain(
+        self, left: Expression, right: Expression, free: tuple[Index, ...] = ()
+    ) -> tuple[Requirement, ...]:
+        """What must hold for both sides of an equation to be real and finite."""
+        try:
+            return self._claims.claim(left, right, free).domain
+        except Undefined:
+            return ()
 
     def _decided(self, claim: Claim) -> Decision:
         rational, domain = claim.measure.rational, claim.domain

@@ -54,6 +54,8 @@ def _check(check: Result) -> dict[str, Any]:
     value: dict[str, Any] = msgspec.to_builtins(check)
     value["pass"] = value.pop("passed")
     value["details"] = [{"label": label, "text": text} for label, text in check.details]
+    if value["counterexample"] is not None:
+        del value["counterexample"]["sides"]
     value["seconds"] = round(check.seconds, 4)
     return value
 

@@ -6,7 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from tensorgrad_cli.report.fold import Line
 from tensorgrad_cli.source import cells
-from tensorgrad_cli.verify.verdict import Counterexample, Error, Problem, Report, Result, SpecReport
+from tensorgrad_cli.verify.verdict import (
+    LEFT_AND_RIGHT,
+    Counterexample,
+    Error,
+    Problem,
+    Report,
+    Result,
+    SpecReport,
+)
 
 __all__ = ["lines", "summary"]
 
@@ -15,6 +23,7 @@ _READ = (("claim", "Claims"), ("derivation", "Derivations"))
 _DERIVED = (("gradient", "Total derivatives"), ("hessian", "Second derivatives"))
 _OUTSIDE = (("values", "Gradients computed elsewhere"), ("implementation", "Implementations"))
 _LABEL = 10
+_SHORT = 10  # characters of a ratio that is worth reading
 _PICTURES = 12  # lines of a picture of disagreeing entries at most
 
 
@@ -275,14 +284,35 @@ def _said(check: Result, briefly: bool = False) -> Iterator[Line]:
         yield [("      ", ""), *([] if briefly else [("help: ", "help")]), (help_, "help" if briefly else "")]
 
 
+def compared(example: Counterexample) -> str:
+    """Both values of an entry, with as many digits as tell them apart, and their ratio; in the order of the sides
+    where neither is a derivative."""
+    first, second = example.sides
+    claim, derivative = _told_apart(example.claim, example.derivative)
+    said = [f"{first} {claim}", f"{second} {derivative}"]
+    if example.sides == LEFT_AND_RIGHT:
+        said.reverse()
+    if example.ratio is not None:
+        ratio = _told_apart(example.ratio, 1.0)[0]
+        off = abs(example.claim - example.derivative)
+        # Of a ratio of 1.00000000031 the difference says more.
+        said.append(f"ratio {ratio}" if len(ratio) <= _SHORT else f"off by {off:.2g}")
+    return ", ".join(said)
+
+
+def _told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers with six digits, or with one more than the first that differs."""
+    digits = next((k for k in range(5, 17) if f"{a:.{k}g}" != f"{b:.{k}g}"), 16) + 1
+    return f"{a:.{digits}g}", f"{b:.{digits}g}"
+
+
 def _example(example: Counterexample) -> Iterator[Line]:
     place = ", ".join(f"{name}={value}" for name, value in example.at.items())
-    ratio = f", ratio {example.ratio:.6g}" if example.ratio is not None else ""
     where = f"at {place}: " if place else ""
     sizes = ", ".join(f"{name} = {size}" for name, size in example.dims.items())
     seed = "" if example.seed is None else f"; seed {example.seed}" if sizes else f"seed {example.seed}"
     yield [
-        (f"      {where}claim {example.claim:.6g}, derivative {example.derivative:.6g}{ratio}", ""),
+        (f"      {where}{compared(example)}", ""),
         (f"   ({sizes}{seed})", "quiet"),
     ]
     rows = example.picture

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Expression
+from tensorgrad_cli.algebra.elaborate import Side
+from tensorgrad_cli.algebra.expression import Ref
+from tensorgrad_cli.algebra.normal import normal_form
+from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.verify.claims import Judged
 from tensorgrad_cli.verify.decide import Answer
 from tensorgrad_cli.verify.diagnose import Line, diagnose
 from tensorgrad_cli.verify.formulas import reading as written
 from tensorgrad_cli.verify.formulas import shown
-from tensorgrad_cli.verify.verdict import Counterexample, Diagnosis, Error, Result
+from tensorgrad_cli.verify.verdict import LEFT_AND_RIGHT, Counterexample, Diagnosis, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench
 
 __all__ = ["claim_result", "meets"]
 
 UP_TO_LAYOUT = "equal up to layout"
+_ZERO = {">": "> 0", ">=": "≥ 0", "!=": "≠ 0"}
 
 
 def meets(expect: str | None, verdict: str) -> bool:
@@ -71,7 +75,7 @@ def claim_result(
         diagnosis=diagnosis,
         counterexample=_counterexample(bench, judged) if different else None,
         note=note,
-        message=_message(judged, diagnosis),
+        message=_message(bench, judged, diagnosis),
     )
 
 
@@ -91,11 +95,9 @@ def _remarks(judged: Judged, diagnosis: Diagnosis | None) -> tuple[str, ...]:
 def _domain(answer: Answer | None, naming: Naming) -> str | None:
     if answer is None or not answer.domain:
         return None
-    return "where " + " and ".join(f"{_condition(e, naming)}" for e in answer.domain)
-
-
-def _condition(expression: Expression, naming: Naming) -> str:
-    return f"{shown(expression, naming)} > 0"
+    # The same divisor may stand on both sides in two forms.
+    needs = {(normal_form(need.expression), need.sign): need for need in answer.domain}.values()
+    return "where " + " and ".join(f"{shown(n.expression, naming)} {_ZERO[n.sign]}" for n in needs)
 
 
 def _shape(bench: Workbench, judged: Judged) -> tuple[int, ...] | None:
@@ -121,9 +123,20 @@ def _counterexample(bench: Workbench, judged: Judged) -> Counterexample | None:
         return None
     names = [index.name for index in reading.free]
     at = {name: int(k) for name, k in zip(names, c.worst, strict=True)}
-    ratio = c.claim / c.truth if c.truth and np.isfinite(c.claim / c.truth) else None
+    claim, truth, sides = c.claim, c.truth, ("claim", "derivative")
+    left, right = (_is_derivative(bench, side) for side in (reading.left, reading.right))
+    if right and not left:
+        claim, truth = truth, claim
+    elif not left:
+        sides = LEFT_AND_RIGHT
+    ratio = claim / truth if truth and np.isfinite(claim / truth) else None
     sizes = {name: answer.point.sizes[name] for name in sorted(answer.point.sizes)}
-    return Counterexample(at, c.claim, c.truth, ratio, sizes, bench.seed, _picture(c.wrong))
+    return Counterexample(at, claim, truth, ratio, sizes, bench.seed, _picture(c.wrong), sides)
+
+
+def _is_derivative(bench: Workbench, side: Side) -> bool:
+    expression = side.expression
+    return isinstance(expression, Ref) and expression.tensor in bench.calculus.asked
 
 
 def _picture(wrong: object) -> tuple[str, ...]:
@@ -134,13 +147,40 @@ def _picture(wrong: object) -> tuple[str, ...]:
     return tuple("".join("x" if entry else "." for entry in row) for row in rows)
 
 
-def _message(judged: Judged, diagnosis: Diagnosis | None) -> str:
+def _counterpart(bench: Workbench, judged: Judged) -> str:
+    """An entry of the left side and where it stands on the right one, whose axes are in another order."""
+    reading, answer = judged.reading, judged.answer
+    if reading is None or answer is None or answer.point is None or judged.layout is None:
+        return ""
+    order = judged.layout
+    if order == tuple(range(len(order))):
+        words = ("row", "column") if reading.left.row else ("column", "row")
+        return f"; a {words[0]} on the left, a {words[1]} on the right"
+    left = answer.point.evaluated(lowered(reading.left.expression, bench.scope), reading.left.indices)[0]
+    # An entry off the diagonal tells most.
+    at = tuple((k + 1) % size for k, size in enumerate(left.shape))
+    there = [0] * len(order)
+    for axis, place in zip(order, at, strict=True):
+        there[axis] = place
+    return f"; {left[at]:.6g} is at {list(at)} on the left and at {there} on the right"
+
+
+def _too_near(answer: Answer) -> str:
+    """What floating point sees of sides that it cannot tell apart."""
+    c = answer.comparison
+    if c is None or not np.isfinite(c.truth):
+        return ""
+    return f": in floating point both sides are {c.truth:.6g}, the same to its last digits"
+
+
+def _message(bench: Workbench, judged: Judged, diagnosis: Diagnosis | None) -> str:
     if judged.layout is not None:
-        return "equal up to layout: the sides differ in the order of their axes alone"
+        counterpart = _counterpart(bench, judged)
+        return f"equal up to layout: the sides differ in the order of their axes alone{counterpart}"
     if judged.issue is not None:
         return judged.issue.rendered()
     if judged.answer is not None and judged.answer.internal:
         return judged.answer.internal
     if judged.answer is not None and judged.answer.exactly_different:
-        return "different in exact arithmetic"
+        return f"different in exact arithmetic alone{_too_near(judged.answer)}"
     return diagnosis.message if diagnosis is not None else ""

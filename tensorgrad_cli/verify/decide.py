@@ -14,8 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.expression import ZERO, Chain, Expression, Index, Ref
+from tensorgrad_cli.algebra.expression import ZERO, Apply, Chain, Const, Expression, Index, Ref
+from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.normal import equal
+from tensorgrad_cli.algebra.scalars import positive
 from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
 from tensorgrad_cli.calculus.derivative import lowered
@@ -27,6 +29,7 @@ from tensorgrad_cli.verify.workbench import Workbench
 
 if TYPE_CHECKING:
     from tensorgrad_cli.exact.decide import Decision
+    from tensorgrad_cli.exact.domain import Requirement
 
 __all__ = ["Answer", "Question", "answer", "numbers", "written_out"]
 
@@ -53,7 +56,7 @@ class Answer(Struct, frozen=True):
     proof: Proof | None = None
     comparison: Comparison | None = None
     point: Point | None = None
-    domain: tuple[Expression, ...] = ()
+    domain: tuple[Requirement, ...] = ()
     remarks: tuple[str, ...] = ()
     exactly_different: bool = False
     internal: str | None = None
@@ -143,7 +146,7 @@ def _verdict(
             )
         return Answer("refuted", comparison=comparison, point=point)
     comparison, point = _best(found)
-    domain = decision.domain if decision is not None else ()
+    domain = decision.domain if decision is not None else _domain(bench, question) if same_form else ()
     if unsure is not None:
         return Answer(
             "inconclusive",
@@ -165,6 +168,27 @@ def _verdict(
             return Answer("refuted", comparison=other[0], point=other[1])
         return _verified(bench, question, comparison, point, domain)
     return Answer("inconclusive", comparison.reason or "unresolved", comparison=comparison, point=point)
+
+
+def _domain(bench: Workbench, question: Question) -> tuple[Requirement, ...]:
+    """The domain of an equation that equal normal forms prove; exact arithmetic, which knows the signs, is asked only
+    where something may have no value."""
+    parts = [*subexpressions(question.left), *subexpressions(question.right)]
+    if question.at or not any(isinstance(part, Apply) and _is_partial(part) for part in parts):
+        return ()
+    return bench.exact().domain(question.left, question.right, question.free)
+
+
+def _is_partial(part: Apply) -> bool:
+    """Whether a function has not a value everywhere, as far as its argument's form shows."""
+    match part.function, part.arguments:
+        case "pow", (base, Const(exponent)) if exponent.denominator == 1:
+            return exponent < 0 and not positive(base)
+        case "pow", (base, _):
+            return not positive(base)
+        case name, arguments:
+            row = FUNCTIONS.get(name)
+            return row is not None and bool(row.domain) and not all(map(positive, arguments))
 
 
 def _agrees(comparison: Comparison) -> bool:
@@ -203,7 +227,7 @@ def _verified(
     question: Question,
     comparison: Comparison,
     point: Point,
-    domain: tuple[Expression, ...],
+    domain: tuple[Requirement, ...],
 ) -> Answer:
     remarks: tuple[str, ...] = ()
     if bench.free_point is not None:

@@ -35,7 +35,8 @@ from tensorgrad_cli.verify.diagnoses import (
     whole,
 )
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, is_derivative
-from tensorgrad_cli.verify.diagnoses.splice import doubled, put
+from tensorgrad_cli.verify.diagnoses.plain import says_nothing, untidy
+from tensorgrad_cli.verify.diagnoses.splice import put
 from tensorgrad_cli.verify.formulas import shown
 from tensorgrad_cli.verify.verdict import Diagnosis
 from tensorgrad_cli.verify.workbench import Workbench
@@ -45,6 +46,7 @@ __all__ = ["DIAGNOSES", "Line", "diagnose"]
 Slips = Callable[[Draft], Iterator[Candidate]]
 
 DIAGNOSES: tuple[Slips, ...] = (
+    terms.unseen,
     whole.axes_in_another_order,
     whole.diagonal_alone,
     assumptions.unstated_property,
@@ -54,6 +56,7 @@ DIAGNOSES: tuple[Slips, ...] = (
     sums.sum_reaches,
     terms.mean_or_sum,
     terms.constant_factor,
+    terms.other_size,
     products.other_product,
     products.inverse,
     products.order,
@@ -65,6 +68,7 @@ DIAGNOSES: tuple[Slips, ...] = (
     names.other_index,
     missing_factors.missing_delta,
     extra_factors.factor_too_many,
+    terms.constant_in_general,
     terms.term_too_many,
     missing_terms.missing_term,
     names.other_argument,
@@ -74,15 +78,18 @@ DIAGNOSES: tuple[Slips, ...] = (
     extra_factors.factor_to_divide,
     names.function_missing,
     names.other_variable,
+    assumptions.unstated_sign,
     assumptions.sums_to_zero,
 )
 
 # So many texts are tried, and so many that fit in numbers are decided, before nobody knows.
 TRIALS = 700
 DECISIONS = 6
+# Where the numbers cannot tell right from wrong, everything has to be decided.
+UNSEEN_DECISIONS = 24
 SECONDS = 1.0
 # Kinds that explain nothing where the claim would be that something is itself.
-SAYING_NOTHING = frozenset({"wrong-argument", "missing-term", "missing-factor", "extra-factor"})
+SAYING_NOTHING = frozenset({"wrong-argument", "missing-term", "missing-factor"})
 # A difference of more nodes than this is not printed.
 LONG = 40
 
@@ -113,7 +120,10 @@ def diagnose(bench: Workbench, judged: Judged, line: Line | None = None) -> Diag
 
 
 def drafted(bench: Workbench, judged: Judged, line: Line | None) -> Draft | None:
-    """The claim as a draft; None where its text cannot be parsed."""
+    """The claim as a draft; None where its text cannot be parsed, or what is wrong stands elsewhere: in its `at`."""
+    wrong = None if judged.issue is None else judged.issue.span
+    if wrong is not None and wrong.source.text != judged.source.text:
+        return None
     text = judged.source.text if line is None else f"{line.start} = {judged.source.text}"
     scope = bench.scope if line is None else line.scope
     try:
@@ -129,6 +139,7 @@ class Search:
         self.draft = draft
         self.tried: set[str] = {draft.text}
         self.decisions = 0
+        self.most = UNSEEN_DECISIONS if draft.unseen else DECISIONS
         self.end = time.thread_time() + SECONDS
 
     def found(self) -> Diagnosis | None:
@@ -148,36 +159,46 @@ class Search:
         for candidate in slips(self.draft):
             if candidate.text is None:
                 return self._without_text(candidate)
-            trivial = self._is_trivial(candidate.text)
-            if candidate.text in self.tried or (trivial and candidate.kind in SAYING_NOTHING):
+            if candidate.text in self.tried:
                 continue
             self.tried.add(candidate.text)
-            if self._holds(candidate.text):
-                text = None if trivial else self._tidy(candidate.text)
-                return Diagnosis(candidate.kind, candidate.message, text)
+            found = self._fitting(candidate, candidate.text)
+            if found is not None:
+                return found
             if self._spent():
                 return None
         return None
 
-    def _is_trivial(self, text: str) -> bool:
-        """Whether both sides would read the same: that `y = y` holds says nothing."""
-        left, right = self.draft.tree.left.span, self.draft.tree.right.span
-        between = self.draft.text[left.end : right.start]
-        return text == f"{self.draft.other.span.text}{between}{self.draft.other.span.text}"
+    def _fitting(self, candidate: Candidate, text: str) -> Diagnosis | None:
+        """A candidate that holds as a diagnosis. That something is itself always holds: it is no suggestion, and
+        some slips that would end there are none."""
+        if not self.draft.fits(text):
+            return None
+        tidy, trivial = self._tidied(text)
+        if trivial and candidate.kind in SAYING_NOTHING:
+            return None
+        if not self._holds(tidy):
+            return None
+        return Diagnosis(candidate.kind, candidate.message, None if trivial else tidy)
 
     def _holds(self, text: str) -> bool:
-        if self.decisions >= DECISIONS or not self.draft.fits(text):
+        if self.decisions >= self.most or not self.draft.fits(text):
             return False
         self.decisions += 1
         return self.draft.holds(text)
 
-    def _tidy(self, text: str) -> str:
-        """The text without doubled parentheses."""
+    def _tidied(self, text: str) -> tuple[str, bool]:
+        """The text without doubled parentheses, factors 1 and terms 0, and whether it says nothing."""
+        vocabulary = self.draft.scope.vocabulary
         try:
-            tree = parse_equation(Source("suggestion", text), self.draft.scope.vocabulary)
+            tree = parse_equation(Source("suggestion", text), vocabulary)
+            while edits := untidy(tree.left) or untidy(tree.right):
+                tree = parse_equation(
+                    Source("suggestion", put(tree.left.span.source.text, edits)), vocabulary
+                )
         except Issue:
-            return text
-        return put(text, doubled(tree.left) + doubled(tree.right))
+            return text, False
+        return tree.left.span.source.text, says_nothing(tree)
 
     def _without_text(self, candidate: Candidate) -> Diagnosis:
         """A slip that is certain: the claim that would be right is looked for in what is left."""
@@ -189,14 +210,16 @@ class Search:
     def _repair(self) -> str | None:
         for slips in (names.transpose, names.other_index):
             for other in slips(self.draft):
-                if other.text is not None and self._holds(other.text):
-                    return other.text
+                found = self._fitting(other, other.text) if other.text is not None else None
+                if found is not None and found.suggestion is not None:
+                    return found.suggestion
         return None
 
     def _truth(self) -> str | None:
         for text in truth.printed_truth(self.draft):
-            if self._holds(text):
-                return text
+            tidy, trivial = self._tidied(text)
+            if not trivial and self._holds(tidy):
+                return tidy
         return None
 
 

@@ -19,7 +19,7 @@ from tensorgrad_cli.verify.chain_checks import check_derivative
 from tensorgrad_cli.verify.chain_formulas import chain_checks
 from tensorgrad_cli.verify.claim_results import claim_result
 from tensorgrad_cli.verify.claims import Judged, Reading, attempt_claim, judge, judge_claim
-from tensorgrad_cli.verify.decide import numbers, written_out
+from tensorgrad_cli.verify.decide import Answer, numbers, written_out
 from tensorgrad_cli.verify.derivations import ReadDerivation, derivation_results, read_derivation
 from tensorgrad_cli.verify.explain_derivative import explain_derivative
 from tensorgrad_cli.verify.formulas import shown
@@ -163,9 +163,11 @@ def _decision(bench: Workbench, judged: Judged, result: Result) -> Iterator[str]
         yield "  normal form  not asked: this is a claim at a point"
     else:
         yield "  normal form  different, which proves nothing"
-    if not question.at and not (result.proof is not None and result.proof.by == "normal-form"):
-        yield f"  exact test   {_exact(bench, left, right, judged)}"
     answer = judged.answer
+    if question.at:
+        yield f"  exact test   {_exact_at(answer)}"
+    elif not (result.proof is not None and result.proof.by == "normal-form"):
+        yield f"  exact test   {_exact(bench, left, right, judged)}"
     if answer is not None and answer.comparison is not None:
         c = answer.comparison
         said = {"equal": "equal within the error bars", "different": "different", "undecided": "no answer"}
@@ -177,11 +179,25 @@ def _exact(bench: Workbench, left: Expression, right: Expression, judged: Judged
     assert judged.reading is not None
     decision = bench.exact().decide(left, right, judged.reading.free)
     if decision.outcome == "equal":
-        bound = f", wrong with a chance below {decision.bound:.0e}" if decision.bound else ""
-        return f"equal at all sizes, signs and values drawn{bound}"
+        return f"equal at all sizes, signs and values drawn{_bound(decision.bound)}"
     if decision.outcome == "different":
         return "different, and both sides are rational: a refutation"
     return f"no answer: {decision.note}" if decision.note else "no answer"
+
+
+def _exact_at(answer: Answer | None) -> str:
+    """What the exact test said of a claim at a point, with the given expressions put in."""
+    if answer is not None and answer.proof is not None and answer.proof.by == "exact":
+        return (
+            f"equal with the given values put in, at all sizes and others drawn{_bound(answer.proof.bound)}"
+        )
+    if answer is not None and answer.exactly_different:
+        return "different with the given values put in, and both sides are rational: a refutation"
+    return "no answer with the given values put in"
+
+
+def _bound(bound: float | None) -> str:
+    return f", wrong with a chance below {bound:.0e}" if bound else ""
 
 
 def _numbers(bench: Workbench, judged: Judged) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 __all__ = [
+    "LEFT_AND_RIGHT",
     "Counterexample",
     "Diagnosis",
     "Error",
@@ -20,6 +21,9 @@ __all__ = [
     "Result",
     "SpecReport",
 ]
+
+# What the two sides of an equation without a derivative are called: (the claim's value, what it is compared with).
+LEFT_AND_RIGHT = ("right", "left")
 
 
 class Formula(Struct, frozen=True):
@@ -52,7 +56,8 @@ class Error(Struct, frozen=True):
 
 
 class Counterexample(Struct, frozen=True):
-    """The worst entry: where, both values, their ratio, the sizes; `picture` shows which entries disagree."""
+    """The worst entry: where, both values, their ratio, the sizes; `picture` shows which entries disagree. `sides` is
+    what the text report calls the two values."""
 
     at: Mapping[str, int]
     claim: float
@@ -61,6 +66,7 @@ class Counterexample(Struct, frozen=True):
     dims: Mapping[str, int]
     seed: int | None = None
     picture: tuple[str, ...] = ()
+    sides: tuple[str, str] = ("claim", "derivative")
 
 
 class Diagnosis(Struct, frozen=True):

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from msgspec.structs import replace
 
+from tensorgrad_cli.notation.parse import parse_equation
+from tensorgrad_cli.notation.tree import Vocabulary
 from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.model import Claim
 from tensorgrad_cli.spec.read import read, read_path
 from tensorgrad_cli.verify import diagnose as module
 from tensorgrad_cli.verify.claims import Judged, attempt_claim, judge_claim
 from tensorgrad_cli.verify.diagnose import diagnose
+from tensorgrad_cli.verify.diagnoses.plain import says_nothing
 from tensorgrad_cli.verify.run import check_spec
 from tensorgrad_cli.verify.verdict import Diagnosis, Result
 from tensorgrad_cli.verify.workbench import Workbench
@@ -76,6 +80,58 @@ def test_slip_is_named(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) ->
         assert found.suggestion == case["suggests"]
     if found.suggestion is not None:
         assert judged(case["spec"], found.suggestion).holds
+
+
+def vocabulary() -> Vocabulary:
+    known = bench_of("net").scope.vocabulary
+    return replace(known, tensors=frozenset("aAbBcQuxy"), dimensions=frozenset())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "det(Q) = det(Q) * 1",
+        "det(Q) = 1 det(Q)",
+        "x = (x + 0)",
+        "sum[i] x[i]^2 = sum[i] x[i]^2",
+        "sum[i] x[i]^2 = (sum[j] x[j]^2)",
+        "a b / c = (a b) / c",
+        "max[i](x[i]) = max[k](x[k])",
+    ],
+)
+def test_what_is_always_so(text: str) -> None:
+    assert says_nothing(parse_equation(Source("text", text), vocabulary()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b / c = a b c",
+        "A B = A ⊙ B",
+        "sum[i] x[i] y[j] = sum[j] x[i] y[j]",
+        "a - b = a + b",
+        "A^-1 = A^-2",
+        "Aᵀ = A",
+        "∂⁺c/∂u = ∂c/∂u",
+        "f(x) = f'(x)",
+        "a / b = a",
+        "mean[i](x[i]) = sum[i] x[i]",
+        "1 / a = a",
+    ],
+)
+def test_what_is_not(text: str) -> None:
+    assert not says_nothing(parse_equation(Source("text", text), vocabulary()))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_true_of_some_draws_alone_is_no_property(seed: int) -> None:
+    """That a trace is positive at the first points says nothing of orthonormal or symmetric matrices."""
+    text = "tensors: {P: [n, n], A: [n, n], x: [n]}\nchain: ['q = xᵀ P A x']\n"
+    spec, _ = read(Source("spec.yaml", text + "claims: ['abs(tr(P A)) = tr(P A)', 'det(P) = 1']"))
+    assert spec is not None
+    for result in check_spec(spec, seed).checks[-2:]:
+        assert result.verdict == "refuted" and result.diagnosis is not None
+        assert result.diagnosis.kind == "unknown", result.diagnosis
 
 
 def test_every_kind_has_a_case() -> None:
@@ -147,6 +203,29 @@ claims: [{claim: "∂q/∂x = 4 y", at: {x: 2 y}}]
     )
     found = results["claim:1"].diagnosis
     assert found is not None and (found.kind, found.suggestion) == ("factor", "∂q/∂x = 2 y")
+
+
+def test_what_is_no_claim_about_the_point_is_not_suggested_of_it() -> None:
+    results = checked(
+        """
+tensors: {x: [n], y: [n]}
+chain: ["z = x ⊙ y", "r = z ⊙ x", "q = sum(r)"]
+claims:
+  - {claim: "∂q/∂x = 0", at: {y: x}}
+  - {claim: "∂r[i]/∂x[j] = delta[i,j] y[i]^2", at: {x: y}}
+"""
+    )
+    zero, partial = results["claim:1"].diagnosis, results["claim:2"].diagnosis
+    assert zero is not None and zero.kind != "partial-derivative"
+    assert "∂⁺" not in (zero.suggestion or "")
+    assert partial is not None and partial.kind == "factor"
+
+
+def test_what_is_wrong_with_the_point_is_no_slip_of_the_claim() -> None:
+    results = checked(
+        "tensors: {x: [n], y: [n]}\nchain: ['q = xᵀ y']\nclaims: [{claim: '∂q/∂x = 0', at: {y: x xᵀ}}]"
+    )
+    assert results["claim:1"].verdict == "ill-formed" and results["claim:1"].diagnosis is None
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)

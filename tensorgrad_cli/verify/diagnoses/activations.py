@@ -119,9 +119,7 @@ def _name(node: Name | Indexed) -> Name:
     return node if isinstance(node, Name) else _name(node.base)  # type: ignore[arg-type]
 
 
-def _written(
-    draft: Draft, step: Equation, slope: Expression, places: tuple[str, ...] | None
-) -> str | None:
+def _written(draft: Draft, step: Equation, slope: Expression, places: tuple[str, ...] | None) -> str | None:
     if draft.matrix and places is None:
         written = matrix.matrix_of(slope, step.indices, naming(draft), GLYPHS)
         return None if written is None else f"({written})"

@@ -14,12 +14,14 @@ from tensorgrad_cli.numeric.environment import Environment
 from tensorgrad_cli.numeric.evaluate import evaluate_chain
 from tensorgrad_cli.numeric.sample import Unsatisfiable, draw_tensor
 from tensorgrad_cli.verify.decide import Question, numbers
-from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, close
+from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.terms import other_size
 from tensorgrad_cli.verify.points import Point
+from tensorgrad_cli.verify.workbench import BRANCH_SCALES
 
-__all__ = ["sums_to_zero", "unstated_property"]
+__all__ = ["sums_to_zero", "unstated_property", "unstated_sign"]
 
-# Points at which a claim must hold under the property before it is said to.
+# Points at which a claim must hold under the property before it is tried at all the further ones.
 POINTS = 3
 # Draws per dimension pair and tensor: more tensors than this are not looked at.
 TENSORS = 12
@@ -30,20 +32,35 @@ Supposed = Callable[[dict[str, Array]], dict[str, Array]]
 def unstated_property(draft: Draft) -> Iterator[Candidate]:
     """One tensor (or all square ones) with a property, under which the claim is true."""
     truth, claim = draft.truth, draft.claimed
-    if truth is None or claim is None or close(truth, claim):
+    if truth is None or claim is None or draft.unseen:
         return
     names = _tensors(draft)
     yield from _under(draft, _suppositions(draft, names))
-    for words, dimensions in _squares(draft, names):
+    # A size written for another one is a wrong factor, though it would be right if both were the same.
+    squares = () if any(c.text and draft.fits(c.text) for c in other_size(draft)) else _squares(draft, names)
+    for words, dimensions in squares:
         if _true_if_square(draft, *dimensions):
             yield Candidate("missing-assumption", f"holds only if {words}", None)
+
+
+def unstated_sign(draft: Draft) -> Iterator[Candidate]:
+    """One tensor that would have to be positive: `√(x²) = x`."""
+    answer = draft.judged.answer
+    if draft.reading is not None and answer is not None and not answer.exactly_different:
+        plain = [t for t in _tensors(draft) if t.structure is None and t.values == "normal"]
+        spell = draft.scope.spelling
+        words = {t: ("the entries of " if t.shape else "", "are" if t.shape else "is") for t in plain}
+        yield from _under(
+            draft,
+            ((f"{words[t][0]}{spell(t.name)} {words[t][1]} positive", _each((t,), np.abs)) for t in plain),
+        )
 
 
 def sums_to_zero(draft: Draft) -> Iterator[Candidate]:
     """The same for sums that are zero: tried late, since whatever is wrong in a factor of such a sum goes
     unseen under it."""
     truth, claim = draft.truth, draft.claimed
-    if truth is not None and claim is not None and not close(truth, claim):
+    if truth is not None and claim is not None and not draft.unseen:
         yield from _under(draft, _centrings(draft, _tensors(draft)))
 
 
@@ -163,19 +180,22 @@ def _is_linear_in(draft: Draft, name: str) -> bool:
     at = _supposed(draft, lambda arrays: arrays | {name: 2 * np.asarray(arrays[name], dtype=float)}, 0)
     if at is None or draft.truth is None:
         return False
-    return close(at[0], 2 * draft.truth)
+    return draft.close(at[0], 2 * draft.truth)
 
 
 def _true_under(draft: Draft, change: Supposed) -> bool:
     pair = _supposed(draft, change, 0)
-    if pair is None or not close(*pair) or not np.any(np.abs(pair[0]) > 0):
+    if pair is None or not draft.close(*pair) or not np.any(np.abs(pair[0]) > 0):
         return False
-    return all(_decided(draft, change, number) for number in range(POINTS))
+    if any(_decided(draft, change, draft.point(number)) != "equal" for number in range(POINTS)):
+        return False
+    # What is true of these draws alone (a trace that is positive at all of them) is seen at the further ones.
+    return all(_decided(draft, change, point) != "different" for point in draft.bench.branch_points)
 
 
-def _environment(draft: Draft, change: Supposed, number: int) -> Environment:
-    base = draft.point(number).environment
-    arrays = {name: np.asarray(base.arrays[name]) for name in draft.point(number).tensors}
+def _environment(change: Supposed, point: Point) -> Environment:
+    base = point.environment
+    arrays = {name: np.asarray(base.arrays[name]) for name in point.tensors}
     return Environment(change(arrays), frozenset(), base.sizes, base.functions, base.memory)
 
 
@@ -190,7 +210,7 @@ def _supposed(draft: Draft, change: Supposed, number: int) -> tuple[Array, Array
     sides = [lowered(side.expression, draft.scope) for side in (reading.left, reading.right)]
     names = references(sides[0]) | references(sides[1])
     try:
-        environment = _environment(draft, change, number)
+        environment = _environment(change, draft.point(number))
         filled = evaluate_chain(draft.bench.calculus.closure(names), environment)
         values = [np.asarray(evaluate(s, reading.free, filled), dtype=float) for s in sides]
     except (MemoryError, NotImplementedError, np.linalg.LinAlgError):
@@ -200,17 +220,21 @@ def _supposed(draft: Draft, change: Supposed, number: int) -> tuple[Array, Array
     return (right, left) if draft.flipped else (left, right)
 
 
-def _decided(draft: Draft, change: Supposed, number: int) -> bool:
-    """Whether the numbers agree within their bars at a point under the supposition."""
+def _decided(draft: Draft, change: Supposed, point: Point) -> str:
+    """What the numbers say, within their bars, at a point under the supposition."""
+    return _compared(draft, _environment(change, point))
+
+
+def _compared(draft: Draft, environment: Environment) -> str:
     reading = draft.reading
     assert reading is not None
-    point = Point(draft.bench.calculus, _environment(draft, change, number), draft.bench.spec.tensors)
+    point = Point(draft.bench.calculus, environment, draft.bench.spec.tensors)
     question = Question(
         lowered(reading.left.expression, draft.scope),
         lowered(reading.right.expression, draft.scope),
         reading.free,
     )
-    return numbers(draft.bench, question, point)[0].verdict == "equal"
+    return numbers(draft.bench, question, point)[0].verdict
 
 
 # --- two dimensions alike -----------------------------------------------------------------------------
@@ -234,29 +258,23 @@ def _true_if_square(draft: Draft, a: Dimension, b: Dimension) -> bool:
     if draft.bench.spec.data or draft.reading is None or draft.reading.at:
         return False
 
-    def redrawn(number: int) -> Environment | None:
+    def redrawn(number: int, scale: float) -> Environment | None:
         base = draft.point(0).environment
-        sizes = dict(base.sizes) | {b.name: base.sizes[a.name] + number}
+        sizes = dict(base.sizes) | {b.name: base.sizes[a.name] + number % POINTS}
         sizes[a.name] = sizes[b.name]
         rng = np.random.default_rng([draft.bench.seed, 977, number])
         try:
-            arrays = {t.name: draw_tensor(t, sizes, rng) for t in draft.bench.spec.tensors.values()}
+            tensors = draft.bench.spec.tensors.values()
+            arrays = {t.name: draw_tensor(t, sizes, rng, scale) for t in tensors}
         except Unsatisfiable:
             return None
         return Environment(arrays, frozenset(), sizes, base.functions, base.memory)
 
-    return all(_agree(draft, redrawn(number)) for number in range(POINTS))
-
-
-def _agree(draft: Draft, environment: Environment | None) -> bool:
-    reading = draft.reading
-    assert reading is not None
-    if environment is None:
-        return False
-    question = Question(
-        lowered(reading.left.expression, draft.scope),
-        lowered(reading.right.expression, draft.scope),
-        reading.free,
-    )
-    point = Point(draft.bench.calculus, environment, draft.bench.spec.tensors)
-    return numbers(draft.bench, question, point)[0].verdict == "equal"
+    for number in range(POINTS + len(draft.bench.branch_points)):
+        environment = redrawn(number, 1.0 if number < POINTS else BRANCH_SCALES[number % len(BRANCH_SCALES)])
+        if environment is None:
+            return False
+        found = _compared(draft, environment)
+        if found == "different" or (number < POINTS and found != "equal"):
+            return False
+    return True

@@ -9,23 +9,38 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
+from msgspec import Struct
 
 from tensorgrad_cli.algebra.expression import Dimension, Index
 from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.notation.tree import Parenthesis, Summed
-from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Draft, close
-from tensorgrad_cli.verify.diagnoses.scaling import Coefficient, inserted
+from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Draft
+from tensorgrad_cli.verify.diagnoses.scaling import Coefficient, inserted, leading_numeral
 from tensorgrad_cli.verify.diagnoses.splice import Term, terms
 
-__all__ = ["coefficients", "is_whole", "needed_coefficients"]
+__all__ = ["Needed", "coefficients", "is_whole", "largest", "needed_coefficients", "ratio_of"]
 
 LARGEST = 64
-
+# Longest decimal by which a factor is named, and the chance at which a number is no longer taken for one by accident.
+DIGITS = 9
+CHANCE = 1e-3
 
 _EXPONENTS = (Fraction(-1), Fraction(1), Fraction(-1, 2), Fraction(1, 2), Fraction(-2), Fraction(2))
 
 
-def needed_coefficients(draft: Draft) -> list[tuple[Term, float]]:
+class Needed(Struct, frozen=True):
+    """A term of the claim, the coefficient that makes the claim right, and how far rounding may have moved that."""
+
+    term: Term
+    ratio: float
+    bar: float
+
+    def is_(self, value: float) -> bool:
+        """Whether the coefficient is a number, as far as rounding lets one know."""
+        return abs(self.ratio - value) <= self.bar
+
+
+def needed_coefficients(draft: Draft) -> list[Needed]:
     """The terms of the claim with the coefficient that makes it right; worked out once."""
     known = draft.notes.get("coefficients")
     if known is None:
@@ -34,14 +49,20 @@ def needed_coefficients(draft: Draft) -> list[tuple[Term, float]]:
     return known
 
 
-def _needed(draft: Draft) -> Iterator[tuple[Term, float]]:
+def _needed(draft: Draft) -> Iterator[Needed]:
     truth, claim = draft.truth, draft.claimed
-    if truth is None or claim is None or close(truth, claim):
+    if truth is None or claim is None or draft.unseen:
         return
+    near = draft.near * max(largest(truth), largest(claim))
+
+    def needed(term: Term, wanted: Array, had: Array) -> Iterator[Needed]:
+        ratio = ratio_of(wanted, had, near)
+        if ratio is not None:
+            bar = draft.bar * (1 + abs(ratio)) / root_mean_square(had)
+            yield Needed(term, 0.0 if abs(ratio) <= bar else ratio, bar)
+
     if isinstance(draft.side, Summed):
-        whole = ratio_of(truth, claim, max(largest(truth), largest(claim)))
-        if whole is not None:
-            yield Term(draft.side, False, None, True, True, True), whole
+        yield from needed(Term(draft.side, False, None, True, True, True), truth, claim)
     for term in terms(draft.side):
         if not term.linear:
             continue
@@ -50,11 +71,8 @@ def _needed(draft: Draft) -> Iterator[tuple[Term, float]]:
         else:
             pair = draft.values(draft.replaced([inserted(term, "0 * ")]))
             without = None if pair is None else pair[1]
-        if without is None or without.shape != truth.shape:
-            continue
-        found = ratio_of(truth - without, claim - without, max(largest(truth), largest(claim)))
-        if found is not None:
-            yield term, found
+        if without is not None and without.shape == truth.shape:
+            yield from needed(term, truth - without, claim - without)
 
 
 def is_whole(draft: Draft, term: Term) -> bool:
@@ -78,8 +96,12 @@ def largest(a: Array) -> float:
     return float(finite.max()) if finite.size else 0.0
 
 
-def ratio_of(wanted: Array, had: Array, scale: float) -> float | None:
-    """The number by which `had` is `wanted`, where there is one for all entries."""
+def root_mean_square(a: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(a[np.isfinite(a)]))))
+
+
+def ratio_of(wanted: Array, had: Array, near: float) -> float | None:
+    """The number by which `had` is `wanted` up to `near`, where there is one for all entries."""
     good = np.isfinite(wanted) & np.isfinite(had)
     if not good.any():
         return None
@@ -88,34 +110,40 @@ def ratio_of(wanted: Array, had: Array, scale: float) -> float | None:
     if size == 0.0:
         return None
     ratio = float(h @ w) / size
-    if np.abs(w - ratio * h).max() > NEAR * scale:
+    if np.abs(w - ratio * h).max() > near:
         return None
-    return 0.0 if abs(ratio) < NEAR else ratio
+    return 0.0 if abs(ratio) < NEAR and largest(w) <= near else ratio
 
 
-def coefficients(draft: Draft, term: Term, ratio: float) -> Iterator[Coefficient]:
-    """What a number may stand for at two points: a small fraction, times a dimension or its root."""
-    again = _again(draft, term)
+def coefficients(draft: Draft, needed: Needed) -> Iterator[Coefficient]:
+    """What a number may stand for at two points: a fraction, times a dimension or its root. Only what it is up to
+    rounding, and what a number between any others would hardly be up to that."""
+    again = _again(draft, needed.term)
     names = _dimensions(draft)
-    found = [c for c in _possible(names, draft.point(0).sizes, ratio) if _stays(c, draft, names, again)]
+    numeral = leading_numeral(needed.term.operand)
+    written = Fraction(1) if numeral is None or not numeral[1] else numeral[1]
+    found = [
+        c for c in _possible(names, draft.point(0).sizes, needed, written) if _stays(c, draft, names, again)
+    ]
     yield from sorted(found, key=_oddness)
 
 
 def _possible(
-    names: Mapping[str, Dimension], sizes: Mapping[str, int], ratio: float
+    names: Mapping[str, Dimension], sizes: Mapping[str, int], needed: Needed, written: Fraction
 ) -> Iterator[Coefficient]:
+    ratio, bar = needed.ratio, needed.bar / abs(needed.ratio)
     for name, dimension in names.items():
         for exponent in _EXPONENTS:
-            rest = _fraction(ratio / dimension.size(sizes) ** float(exponent), 12)
+            rest = _fraction(ratio / dimension.size(sizes) ** float(exponent), 12, bar)
             if rest is not None and (dimension.fixed is None or (abs(rest) == 1 and abs(exponent) == 1)):
                 yield Coefficient(rest, name, exponent)
-    whole = _fraction(ratio, LARGEST)
+    whole = _fraction(ratio, LARGEST, bar)
+    # What should stand for the numeral that is written: 1 for 1.000001.
+    instead = _fraction(ratio * float(written), LARGEST, bar)
+    if whole is None:
+        whole = instead / written if instead is not None else _decimal(ratio, bar)
     if whole is not None:
         yield Coefficient(whole)
-        return
-    fine = _fraction(ratio, 10**6)
-    if fine is not None and 0.5 < abs(ratio) < 2:
-        yield Coefficient(fine)
 
 
 def _stays(c: Coefficient, draft: Draft, names: Mapping[str, Dimension], again: float | None) -> bool:
@@ -139,7 +167,7 @@ def _again(draft: Draft, term: Term) -> float | None:
     if pair is None:
         return None
     truth, claim = pair
-    return ratio_of(truth - without, claim - without, max(largest(truth), largest(claim)))
+    return ratio_of(truth - without, claim - without, NEAR * max(largest(truth), largest(claim)))
 
 
 def _oddness(c: Coefficient) -> tuple[int, int]:
@@ -169,10 +197,25 @@ def _dimensions(draft: Draft) -> dict[str, Dimension]:
     return found
 
 
-def _fraction(value: float, largest: int) -> Fraction | None:
-    if not np.isfinite(value) or value == 0.0 or abs(value) > 1e6:
+def _fraction(value: float, most: int, bar: float) -> Fraction | None:
+    """The fraction with a denominator of at most `most` that a value is up to a part `bar` of it."""
+    if not np.isfinite(value) or value == 0.0 or abs(value) > 1e6 or most**2 * bar > CHANCE:
         return None
-    near = Fraction(value).limit_denominator(largest)
-    if near == 0 or abs(float(near) - value) > NEAR * abs(value) * 1e-2:
+    near = Fraction(value).limit_denominator(most)
+    return near if near != 0 and abs(float(near) - value) <= bar * abs(value) else None
+
+
+def _decimal(value: float, bar: float) -> Fraction | None:
+    """The same for a number with few digits after its point, or one over such a number: 0.9999, 1/1.000001; where it
+    may be either nobody knows which."""
+    if not 0.01 < abs(value) < 100:
         return None
-    return near
+    for digits in range(1, DIGITS + 1):
+        ten = 10**digits
+        if ten * bar > CHANCE:
+            break
+        numbers = {Fraction(round(value * ten), ten), Fraction(ten, round(ten / value) or ten)}
+        found = [number for number in numbers if abs(float(number) - value) <= bar * abs(value)]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None

@@ -30,17 +30,21 @@ from tensorgrad_cli.numeric.environment import Environment
 from tensorgrad_cli.numeric.evaluate import evaluate
 from tensorgrad_cli.numeric.sample import draw
 from tensorgrad_cli.source import Issue, Source
+from tensorgrad_cli.verify.certify import bar_of
 from tensorgrad_cli.verify.claims import Judged, Reading, judge
 from tensorgrad_cli.verify.diagnoses.splice import Edit, put, walk
 from tensorgrad_cli.verify.points import Point
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["Candidate", "Draft", "close", "is_derivative"]
+__all__ = ["Candidate", "Draft", "apart", "is_derivative"]
 
 Array = NDArray[Any]
 
-# How near two values of a trial are that are taken for equal: far above rounding, far below a slip.
+# How near two values of a trial are that are taken for equal: far above rounding, far below a slip. Of a claim that is
+# wrong by little it is a small part of that, as far as rounding allows.
 NEAR = 1e-7
+NEAREST = 1e-13
+PART = 1e-3
 
 _numbers = itertools.count(1)
 
@@ -133,6 +137,35 @@ class Draft:
     def claimed(self) -> Array | None:
         """The value of the side to change at the first point."""
         return None if self.reading is None else self._value(self.reading, 1, 0)
+
+    @cached_property
+    def near(self) -> float:
+        """How near two values of a trial are that are taken for equal."""
+        if self.truth is None or self.claimed is None:
+            return NEAR
+        gap = apart(self.truth, self.claimed)
+        return NEAR if gap <= NEAREST else min(NEAR, max(NEAREST, PART * gap))
+
+    @cached_property
+    def unseen(self) -> bool:
+        """Whether the sides are the same at the first point, as far as numbers go."""
+        return self.truth is not None and self.claimed is not None and self.close(self.truth, self.claimed)
+
+    def close(self, a: Array, b: Array, scale: float | None = None) -> bool:
+        """Whether two arrays are the same for a trial: not finite in the same places, and near elsewhere, as a part
+        of their largest entry or of `scale`."""
+        return apart(a, b, scale) <= self.near
+
+    @cached_property
+    def bar(self) -> float:
+        """The largest rounding error of either side at the first point."""
+        reading = self.reading
+        if reading is None:
+            return np.inf
+        sides = [lowered(side.expression, self.scope) for side in self._sides(reading)]
+        return sum(
+            float(np.nan_to_num(bar_of(self.point(0).evaluated(s, reading.free))).max()) for s in sides
+        )
 
     # --- other texts
 
@@ -310,13 +343,13 @@ class Draft:
         except (MemoryError, NotImplementedError, np.linalg.LinAlgError, KeyError, ValueError, TypeError):
             return None
 
-    def redrawn_ratio(self) -> float | None:
+    def redrawn_ratio(self, number: int) -> float | None:
         """The ratio of truth to claim at other values and the same sizes; None where it is not constant."""
         reading = self.reading
         if reading is None or reading.at or self.bench.spec.data:
             return None
         base = self.point(0)
-        rng = np.random.default_rng([self.bench.seed, 4711])
+        rng = np.random.default_rng([self.bench.seed, 4711, number])
         try:
             arrays = draw(self.bench.spec.tensors.values(), base.sizes, rng)
         except ValueError:
@@ -327,7 +360,7 @@ class Draft:
         if truth is None or claim is None or not np.isfinite(truth).all() or not np.any(claim):
             return None
         ratio = float(np.vdot(claim, truth) / np.vdot(claim, claim))
-        return ratio if close(truth, ratio * claim) else None
+        return ratio if self.close(truth, ratio * claim) else None
 
     def _value_at(self, reading: Reading, which: int, point: Point) -> Array | None:
         return self.evaluated(self._sides(reading)[which].expression, reading.free, point)
@@ -336,10 +369,10 @@ class Draft:
         """Whether a text is true at two points, as far as numbers go."""
         if text not in self._fits:
             pair = self.values(text)
-            fits = pair is not None and close(*pair)
+            fits = pair is not None and self.close(*pair)
             if fits and len(self.bench.points) > 1:
                 pair = self.values(text, 1)
-                fits = pair is not None and close(*pair)
+                fits = pair is not None and self.close(*pair)
             self._fits[text] = fits
         return self._fits[text]
 
@@ -349,13 +382,15 @@ class Draft:
         return reading is not None and judge(self.bench, reading).holds
 
 
-def close(a: Array, b: Array) -> bool:
-    """Whether two arrays are the same for a trial: not finite in the same places, and near elsewhere."""
+def apart(a: Array, b: Array, scale: float | None = None) -> float:
+    """The largest difference of two arrays as a part of the largest entry, or of `scale`; infinite where they have
+    not the same finite entries."""
     finite = np.isfinite(a)
     if a.shape != b.shape or not np.array_equal(finite, np.isfinite(b)) or not finite.any():
-        return False
-    scale = max(float(np.abs(a[finite]).max()), float(np.abs(b[finite]).max()))
-    return bool(np.all(np.abs(a[finite] - b[finite]) <= NEAR * scale))
+        return np.inf
+    if scale is None:
+        scale = max(float(np.abs(a[finite]).max()), float(np.abs(b[finite]).max()))
+    return float(np.abs(a[finite] - b[finite]).max()) / scale if scale else 0.0
 
 
 def is_derivative(tree: Tree) -> bool:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from tensorgrad_cli.algebra.expression import Index, Ref
 from tensorgrad_cli.notation.tree import Call, Derivative, Indexed, Name, Tree
-from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, close
+from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     as_factor,
@@ -88,6 +88,6 @@ def factor_to_divide(draft: Draft) -> Iterator[Candidate]:
         if not isinstance(node, Indexed | Call | Name):
             continue
         pair = draft.values(draft.with_side(f"{as_factor(draft.side)} / {node.span.text}"))
-        if pair is not None and close(*pair):
+        if pair is not None and draft.close(*pair):
             text = draft.with_side(f"{as_factor(draft.side)} / {node.span.text}")
             yield Candidate("extra-factor", f"the factor {node.span.text} is one too many", text)

@@ -13,7 +13,7 @@ from tensorgrad_cli.notation.tree import Call, Name, Power, Tree, WrittenSum
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.source import Issue, Source
-from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, close
+from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     as_factor,
@@ -48,7 +48,7 @@ def missing_delta(draft: Draft) -> Iterator[Candidate]:
 
     for a, b in combinations(range(truth.ndim), 2):
         i, j = reading.free[a], reading.free[b]
-        if i.dimension == j.dimension and close(truth, claim * on_diagonal(truth.shape, a, b)):
+        if i.dimension == j.dimension and draft.close(truth, claim * on_diagonal(truth.shape, a, b)):
             delta = f"delta[{i.name},{j.name}]"
             inserted = f"{delta} {as_factor(draft.side)}"
             yield Candidate("missing-factor", f"the factor {delta} is missing", draft.with_side(inserted))

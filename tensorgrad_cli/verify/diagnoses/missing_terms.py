@@ -10,9 +10,10 @@ import numpy as np
 
 from tensorgrad_cli.algebra.expression import Expression, add
 from tensorgrad_cli.algebra.rewrite import simplified
+from tensorgrad_cli.algebra.walking import references
 from tensorgrad_cli.notation.tree import Bars, Call, Derivative, Indexed, Name, Parenthesis, Power, Transposed
 from tensorgrad_cli.verify.diagnoses.coefficients import largest, ratio_of
-from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Candidate, Draft, close
+from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Candidate, Draft
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     positions,
@@ -37,7 +38,7 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
     if truth is None or claim is None or reading is None or not np.any(claim):
         return
     lacking = truth - claim
-    number = _constant(lacking)
+    number = _constant(draft, lacking)
     if number is not None:
         end = draft.side.span.end
         joined = f" - {-number}" if number < 0 else f" + {number}"
@@ -56,7 +57,8 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
                 arrays = [values[k] for k in chosen]
                 if any(a is None for a in arrays):
                     continue
-                if close(np.sum([a for a in arrays if a is not None], axis=0), lacking):
+                total = np.sum([a for a in arrays if a is not None], axis=0)
+                if draft.close(total, lacking, largest(truth)):
                     yield from _with_terms(draft, [parts[k] for k in chosen])
     yield from _missing_piece(draft, lacking)
     for node in walk(draft.side):
@@ -70,15 +72,15 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
 def _missing_piece(draft: Draft, lacking: Array) -> Iterator[Candidate]:
     """What is missing is a piece of the equation, or a product of two, perhaps with a number."""
     pieces = list(_pieces(draft, lacking.shape))
-    scale = largest(lacking)
+    near = draft.near * largest(draft.truth) if draft.truth is not None else 0.0
     for k, (written, value) in enumerate(pieces):
-        yield from _pieced(draft, written, ratio_of(lacking, value, scale))
+        yield from _pieced(draft, written, ratio_of(lacking, value, near))
         if draft.matrix and lacking.ndim:
             continue
         for other, factor in pieces[k:]:
             product = written if other == written else f"{written} {other}"
             product = f"{written}^2" if other == written else product
-            yield from _pieced(draft, product, ratio_of(lacking, value * factor, scale))
+            yield from _pieced(draft, product, ratio_of(lacking, value * factor, near))
 
 
 def _pieces(draft: Draft, shape: tuple[int, ...]) -> Iterator[tuple[str, Array]]:
@@ -109,12 +111,12 @@ def _pieced(draft: Draft, written: str, ratio: float | None) -> Iterator[Candida
     yield Candidate("missing-term", f"the term {'-' if number < 0 else ''}{term} is missing", text)
 
 
-def _constant(lacking: Array) -> Fraction | None:
+def _constant(draft: Draft, lacking: Array) -> Fraction | None:
     """The small number that all entries are, where there is one."""
     if not np.isfinite(lacking).all():
         return None
     number = Fraction(float(lacking.flat[0])).limit_denominator(12)
-    same = number != 0 and close(lacking, np.full(lacking.shape, float(number)))
+    same = number != 0 and draft.close(lacking, np.full(lacking.shape, float(number)))
     return number if same and abs(number) <= 12 else None
 
 
@@ -134,9 +136,12 @@ def _with_terms(draft: Draft, parts: list[Expression]) -> Iterator[Candidate]:
 
 
 def partial(draft: Draft) -> Iterator[Candidate]:
-    """The claim is the derivative of the step's own equation, other steps held."""
+    """The claim is the derivative of the step's own equation, other steps held. Of a claim at a point only where that
+    equation has the variable in it: the derivative is zero at any other point as well, else."""
     for node in walk(draft.other):
         if isinstance(node, Derivative) and not node.own and len(node.denominators) == 1:
+            if draft.judged.reading is not None and draft.judged.reading.at and not _is_in(draft, node):
+                continue
             above, below = node.numerator.span.text, node.denominators[0].span.text
             text = draft.replaced([Edit.at(node.span, f"∂⁺{above}/∂{below}")])
             if draft.read(text, new=True) is not None:
@@ -145,3 +150,15 @@ def partial(draft: Draft) -> Iterator[Candidate]:
                     f"it holds with ∂⁺ for ∂: the paths through the steps between {above} and {below} are missing",
                     text,
                 )
+
+
+def _is_in(draft: Draft, node: Derivative) -> bool:
+    """Whether the numerator's own equation has the denominator in it."""
+    above, below = (
+        next((p for p in walk(t) if isinstance(p, Name)), None)
+        for t in (node.numerator, node.denominators[0])
+    )
+    if above is None or below is None:
+        return False
+    equation = draft.bench.calculus.equations.get(above.text)
+    return equation is not None and below.text in references(equation.expression)

@@ -7,10 +7,32 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from tensorgrad_cli.notation.tree import Call, Juxtaposed, Multiplied, Name, Number, Parenthesis, Summed, Tree
+from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.algebra.occurrences import children
+from tensorgrad_cli.notation.tree import (
+    Call,
+    Juxtaposed,
+    Multiplied,
+    Name,
+    Number,
+    Parenthesis,
+    Power,
+    Signed,
+    Summed,
+    Tree,
+)
 from tensorgrad_cli.verify.diagnoses.splice import Edit, Term, factors, is_number_like, removed
 
-__all__ = ["Coefficient", "dropped", "inserted", "scaled", "turned", "written"]
+__all__ = [
+    "Coefficient",
+    "dropped",
+    "inserted",
+    "is_constant",
+    "leading_numeral",
+    "scaled",
+    "turned",
+    "written",
+]
 
 
 class Coefficient(Struct, frozen=True):
@@ -95,10 +117,25 @@ def _is_constant(tree: Tree, c: Coefficient) -> bool:
             return False
 
 
+def is_constant(tree: Tree, scope: Scope) -> bool:
+    """Whether a tree is made of numerals and sizes alone."""
+    match tree:
+        case Number():
+            return True
+        case Name(text):
+            return text in scope.dimensions and scope.shape(text) is None
+        case Call(function, (argument,)) if function.text == "sqrt":
+            return is_constant(argument, scope)
+        case Parenthesis() | Multiplied() | Juxtaposed() | Summed() | Signed() | Power():
+            return all(is_constant(part, scope) for part in children(tree))
+        case _:
+            return False
+
+
 def _multiplied(term: Term, c: Coefficient) -> list[Edit]:
     number, edits = c.number, []
     operand = term.operand
-    numeral = _leading_numeral(operand)
+    numeral = leading_numeral(operand)
     if numeral is not None:
         tree, value = numeral
         number *= value
@@ -143,7 +180,8 @@ def _negated(term: Term, edits: list[Edit]) -> list[Edit]:
     return [*edits, inserted(term, "-")]
 
 
-def _leading_numeral(tree: Tree) -> tuple[Tree, Fraction] | None:
+def leading_numeral(tree: Tree) -> tuple[Tree, Fraction] | None:
+    """The numeral that a product begins with, and its value."""
     match tree:
         case Number(value):
             return tree, value
@@ -152,7 +190,7 @@ def _leading_numeral(tree: Tree) -> tuple[Tree, Fraction] | None:
         case Multiplied(first, rest):
             if rest[0][0] == "/" and isinstance(first, Number):
                 return None
-            return _leading_numeral(first) if isinstance(first, Juxtaposed) else _numeral(first)
+            return leading_numeral(first) if isinstance(first, Juxtaposed) else _numeral(first)
         case _:
             return None
 
