@@ -14,57 +14,74 @@ from tensorgrad_cli.numeric.compare import Comparison
 from tensorgrad_cli.verify.verdict import Diagnosis
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["named_factor", "numeric_slip"]
+__all__ = ["numeric_slip"]
 
 Array = NDArray[Any]
 
-# How well a ratio must be the same everywhere: far above rounding in float32, far below chance.
+# How well two arrays must agree at most, where their rounding errors say nothing better; and how little that must be
+# of what is wrong with them.
 STEADY = 1e-4
+PART = 0.1
+BARS = 8.0
 
 
 def numeric_slip(
     bench: Workbench, derivative: Derivative, values: Array, truth: Array, found: Comparison
 ) -> Diagnosis | None:
     """The slip that explains an array, or where it is wrong."""
-    if values.ndim == 2 and values.shape[0] == values.shape[1] and _close(values.T, truth):
+    near = _near(values, truth, found)
+    if values.ndim == 2 and values.shape[0] == values.shape[1] and _close(values.T, truth, near):
         return Diagnosis("transpose", "equal up to layout: it is the transpose")
-    ratio = steady_ratio(values, truth)
+    ratio = steady_ratio(values, truth, near)
     if ratio is not None:
-        return factor_slip(ratio, dict(bench.points[0].sizes))
+        return factor_slip(ratio, dict(bench.points[0].sizes), near)
     return _localised(bench, derivative, found)
 
 
-def _close(a: Array, b: Array) -> bool:
+def _near(values: Array, truth: Array, found: Comparison) -> float:
+    """How far rounding lets two arrays differ, as a part of the largest entry; zero where that explains nothing, being
+    no small part of what is wrong."""
+    scale = float(np.max(np.abs(truth))) if truth.size else 0.0
+    if scale == 0.0:
+        return 0.0
+    near = min(STEADY, max(BARS * found.bar / scale, 4 * float(np.finfo(float).eps)))
+    gap = float(np.max(np.abs(np.where(np.isfinite(values), values, np.inf) - truth))) / scale
+    return near if near <= PART * gap else 0.0
+
+
+def _close(a: Array, b: Array, near: float) -> bool:
     scale = float(np.max(np.abs(b))) if b.size else 0.0
-    return bool(np.all(np.abs(a - b) <= STEADY * scale))
+    return bool(np.all(np.abs(a - b) <= near * scale))
 
 
-def steady_ratio(values: Array, truth: Array) -> float | None:
+def steady_ratio(values: Array, truth: Array, near: float) -> float | None:
     """The ratio of two arrays where it is the same for all entries, else None."""
     size = float(np.sum(truth * truth))
     if size == 0.0 or not np.isfinite(values).all():
         return None
     ratio = float(np.sum(values * truth) / size)
-    return ratio if ratio != 0.0 and _close(values / ratio, truth) else None
+    return ratio if ratio != 0.0 and _close(values / ratio, truth, near) else None
 
 
-def factor_slip(ratio: float, sizes: dict[str, int]) -> Diagnosis:
-    """A constant ratio as a slip: a sign, a mean for a sum, a factor that has a name."""
-    if math.isclose(ratio, -1.0, rel_tol=STEADY):
+def factor_slip(ratio: float, sizes: dict[str, int], near: float) -> Diagnosis:
+    """A constant ratio, known to a part `near`, as a slip: a sign, a mean for a sum, a factor that has a name."""
+    if math.isclose(ratio, -1.0, rel_tol=near):
         return Diagnosis("sign", "the sign is wrong")
-    name, of_dimension = named_factor(ratio, sizes)
+    name, of_dimension = named_factor(ratio, sizes, near)
     kind = "mean-or-sum" if of_dimension else "factor"
     return Diagnosis(kind, f"every entry is {name} times what it should be")
 
 
-def named_factor(ratio: float, sizes: dict[str, int]) -> tuple[str, bool]:
-    """A ratio by its name (2, 1/2, m, 1/m, √d), and whether it is the size of a dimension or one over it."""
+def named_factor(ratio: float, sizes: dict[str, int], near: float) -> tuple[str, bool]:
+    """A ratio by its name (2, 1/2, m, 1/m, √d), and whether it is the size of a dimension or one over it; without one,
+    with the digits that are known."""
     for value, name, of_dimension in _factors(sizes):
-        if math.isclose(ratio, value, rel_tol=STEADY):
+        if math.isclose(ratio, value, rel_tol=near):
             return name, of_dimension
-        if math.isclose(ratio, -value, rel_tol=STEADY):
+        if math.isclose(ratio, -value, rel_tol=near):
             return f"-{name}", of_dimension
-    return f"{ratio:.6g}", False
+    digits = max(1, min(15, math.floor(-math.log10(near)))) if near else 6
+    return f"{ratio:.{digits}g}", False
 
 
 def _factors(sizes: dict[str, int]) -> Iterator[tuple[float, str, bool]]:

@@ -86,6 +86,8 @@ def without_last_row(array: Any) -> Any:
 MISTAKES: dict[str, tuple[Callable[[Any], Any], str | None, str]] = {
     "sign": (lambda a: -a, "sign", "the sign is wrong"),
     "twice": (lambda a: 2.0 * a, "factor", "every entry is 2 times what it should be"),
+    "a little more than twice": (lambda a: 2.01 * a, "factor", "every entry is 2.01"),
+    "one entry, by a little": (lambda a: entry(a, 1.0001), None, "1 of 15 entry is wrong: w[2,1]"),
     "batch size": (lambda a: 8.0 * a, "mean-or-sum", "n = 8 times"),
     "mean twice": (lambda a: a / 8.0, "mean-or-sum", "1/n = 1/8 times"),
     "one entry": (lambda a: entry(a, 1.01), None, "1 of 15 entry is wrong: w[2,1]"),
