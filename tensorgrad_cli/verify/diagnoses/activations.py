@@ -13,7 +13,7 @@ from tensorgrad_cli.notation.tree import Derivative, Indexed, Name, Tree
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
-from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, beside
+from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, beside, is_atomic
 from tensorgrad_cli.verify.diagnoses.splice import Edit, walk
 from tensorgrad_cli.verify.diagnoses.truth import forms, naming, printed_in
 
@@ -28,10 +28,11 @@ def activation(draft: Draft) -> Iterator[Candidate]:
     what is missing is a factor, though `-y²` times the claim would do as a term."""
     steps = _steps(draft)
     slopes = list(dict.fromkeys(slope for step in steps for slope in _slopes(draft, step)))[:ACTIVATIONS]
+    for step in steps:
+        yield from _argument_for_value(draft, step)
     yield from beside(draft, tuple(part for slope in slopes for part in _parts(slope)))
     for step in steps:
         yield from _value_for_slope(draft, step)
-        yield from _argument_for_value(draft, step)
 
 
 def _steps(draft: Draft) -> list[Equation]:
@@ -77,10 +78,18 @@ def _value_for_slope(draft: Draft, step: Equation) -> Iterator[Candidate]:
     if slope is None:
         return
     for node, places in _mentions(draft.side, step.tensor):
-        written = _written(draft, step, slope, places)
-        if written is not None:
-            what = f"{node.span.text} stands where the derivative of that function should: write {written}"
-            yield Candidate("wrong-function", what, draft.replaced([Edit.at(node.span, written)]))
+        for part in _parts(slope):
+            written = _written(draft, step, part, places)
+            if written is None:
+                continue
+            text = draft.replaced([Edit.at(node.span, written)])
+            if part is slope:
+                what = (
+                    f"{node.span.text} stands where the derivative of that function should: write {written}"
+                )
+                yield Candidate("wrong-function", what, text)
+            else:
+                yield Candidate("wrong-argument", f"{written} should stand for {node.span.text}", text)
 
 
 def _argument_for_value(draft: Draft, step: Equation) -> Iterator[Candidate]:
@@ -122,7 +131,7 @@ def _name(node: Name | Indexed) -> Name:
 def _written(draft: Draft, step: Equation, slope: Expression, places: tuple[str, ...] | None) -> str | None:
     if draft.matrix and places is None:
         written = matrix.matrix_of(slope, step.indices, naming(draft), GLYPHS)
-        return None if written is None else f"({written})"
+        return written if written is None or is_atomic(written) else f"({written})"
     if places is None or len(places) != len(step.indices):
         return None
     names = {i: place for i, place in zip(step.indices, places, strict=True) if isinstance(i, Index)}

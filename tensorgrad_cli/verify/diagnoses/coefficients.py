@@ -14,7 +14,8 @@ from msgspec import Struct
 from tensorgrad_cli.algebra.expression import Dimension, Index
 from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.notation.tree import Parenthesis, Summed
-from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Draft
+from tensorgrad_cli.verify.diagnoses.draft import Array, Draft
+from tensorgrad_cli.verify.diagnoses.near import NEAR
 from tensorgrad_cli.verify.diagnoses.scaling import Coefficient, inserted, leading_numeral
 from tensorgrad_cli.verify.diagnoses.splice import Term, terms
 

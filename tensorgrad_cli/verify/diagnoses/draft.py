@@ -32,19 +32,14 @@ from tensorgrad_cli.numeric.sample import draw
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.certify import bar_of
 from tensorgrad_cli.verify.claims import Judged, Reading, judge
+from tensorgrad_cli.verify.diagnoses.near import NEAR, NEAREST, PART, apart
 from tensorgrad_cli.verify.diagnoses.splice import Edit, put, walk
 from tensorgrad_cli.verify.points import Point
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["Candidate", "Draft", "apart", "is_derivative"]
+__all__ = ["Candidate", "Draft", "is_derivative"]
 
 Array = NDArray[Any]
-
-# How near two values of a trial are that are taken for equal: far above rounding, far below a slip. Of a claim that is
-# wrong by little it is a small part of that, as far as rounding allows.
-NEAR = 1e-7
-NEAREST = 1e-13
-PART = 1e-3
 
 _numbers = itertools.count(1)
 
@@ -380,17 +375,6 @@ class Draft:
         """Whether a text, decided like any claim, is proved or verified."""
         reading = self.read(text)
         return reading is not None and judge(self.bench, reading).holds
-
-
-def apart(a: Array, b: Array, scale: float | None = None) -> float:
-    """The largest difference of two arrays as a part of the largest entry, or of `scale`; infinite where they have
-    not the same finite entries."""
-    finite = np.isfinite(a)
-    if a.shape != b.shape or not np.array_equal(finite, np.isfinite(b)) or not finite.any():
-        return np.inf
-    if scale is None:
-        scale = max(float(np.abs(a[finite]).max()), float(np.abs(b[finite]).max()))
-    return float(np.abs(a[finite] - b[finite]).max()) / scale if scale else 0.0
 
 
 def is_derivative(tree: Tree) -> bool:

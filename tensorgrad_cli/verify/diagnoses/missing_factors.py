@@ -9,7 +9,7 @@ from tensorgrad_cli.algebra.elaborate import elaborate_expression
 from tensorgrad_cli.algebra.expression import Apply, Const, Delta, Dimension, Expression, Index, Ref
 from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.notation.parse import parse_expression
-from tensorgrad_cli.notation.tree import Call, Name, Power, Tree, WrittenSum
+from tensorgrad_cli.notation.tree import Call, Indexed, Name, Power, Tree, WrittenSum
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.source import Issue, Source
@@ -28,7 +28,15 @@ from tensorgrad_cli.verify.diagnoses.truth import (
     printed_in,
 )
 
-__all__ = ["as_one", "beside", "index_dimensions", "missing_delta", "missing_factor"]
+__all__ = [
+    "as_one",
+    "beside",
+    "index_dimensions",
+    "is_atomic",
+    "missing_delta",
+    "missing_factor",
+    "ones_or_identity",
+]
 
 ASSIGNMENTS = 6
 
@@ -37,6 +45,9 @@ PLACES = 10
 
 
 ATOMS = 16
+
+
+ENTRIES = 6
 
 
 def missing_delta(draft: Draft) -> Iterator[Candidate]:
@@ -62,6 +73,22 @@ def missing_factor(draft: Draft) -> Iterator[Candidate]:
         yield from _matrix_factors(draft, list(written))
     else:
         yield from _indexed_factors(draft, (*atoms, *_deltas(draft)))
+        yield from _indexed_factors(draft, tuple(_entries(draft))[:ENTRIES])
+
+
+def ones_or_identity(draft: Draft) -> Iterator[Candidate]:
+    """In matrix notation: a column that should be repeated along the rows, a number that should be on a diagonal."""
+    if not draft.matrix:
+        return
+    for node in walk(draft.side):
+        if draft.reading is None and isinstance(node, Call | Name):
+            new = f"{node.span.text} 1ᵀ"
+            what = f"a column is not repeated along the rows by itself: write {new}"
+            yield Candidate("missing-factor", what, draft.replaced([Edit.at(node.span, new)]))
+    for term in terms(draft.side) if draft.reading is not None and len(draft.reading.free) == 2 else ():
+        new = f"{as_factor(term.operand)} I"
+        what = f"{term.operand.span.text} stands in every entry, it should on the diagonal only: write {new}"
+        yield Candidate("missing-factor", what, draft.replaced([Edit.at(term.operand.span, new)]))
 
 
 def beside(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Candidate]:
@@ -103,6 +130,19 @@ def _indexed_factors(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[Ca
                 )
 
 
+def _entries(draft: Draft) -> Iterator[Expression]:
+    """What stands in the claim itself: an entry of each tensor and step."""
+    found = dict.fromkeys(
+        node.base.text
+        for node in walk(draft.side)
+        if isinstance(node, Indexed) and isinstance(node.base, Name)
+    )
+    for name in found:
+        shape = draft.scope.shape(name)
+        if shape is not None:
+            yield Ref(name, tuple(Index(f"i{k}", dimension) for k, dimension in enumerate(shape)))
+
+
 def _starts_with_number(tree: Tree) -> bool:
     return tree.span.text[:1].isdigit()
 
@@ -138,9 +178,12 @@ def _assigned(draft: Draft, atom: Expression, names: dict[str, set[str]], place:
     # Those that stand in the place itself first, the ones it sums over before the others.
     free = {index.name for index in draft.reading.free} if draft.reading is not None else set()
     here = {p.text for _, _, p in positions(place) if isinstance(p, Name)}
-    names = dict(sorted(names.items(), key=lambda item: (item[0] not in here, item[0] in free)))
     choices = [
-        [n for n, dimensions in names.items() if index.dimension.name in dimensions] for index in indices
+        sorted(
+            (n for n, dimensions in names.items() if index.dimension.name in dimensions),
+            key=lambda n, own=index.name: (n not in here, n != own, n in free),  # type: ignore[misc]
+        )
+        for index in indices
     ]
     for k, chosen in enumerate(product(*choices)):
         if k >= ASSIGNMENTS:
@@ -170,11 +213,12 @@ def _matrix_factors(draft: Draft, written: list[str]) -> Iterator[Candidate]:
         shape = _shape_of(draft, text)
         if shape is None:
             continue
-        what = f"the factor {text} is missing"
         for place, around in places:
             if around is None:
                 continue
             for joined in _joined(text, shape, place, around, draft.reading is not None):
+                turned = _turned(text) in joined
+                what = f"the factor {_turned(text) if turned else text} is missing"
                 yield Candidate("missing-factor", what, draft.replaced([Edit.at(place.span, joined)]))
 
 
@@ -200,7 +244,7 @@ def _written_atoms(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[str]
             continue
         written = matrix.matrix_of(atom, _axes_of(atom, axes), names, GLYPHS)
         if written is not None:
-            yield written if _is_atomic(written) else f"({written})"
+            yield written if is_atomic(written) else f"({written})"
 
 
 def _standing(draft: Draft) -> Iterator[str]:
@@ -230,7 +274,7 @@ def _axes_of(atom: Expression, axes: tuple[Index, ...]) -> tuple[Index, ...]:
     return tuple(order) if len(order) == len(axes) else axes
 
 
-def _is_atomic(written: str) -> bool:
+def is_atomic(written: str) -> bool:
     return " " not in written or (written.endswith(")") and written.split("(")[0].isidentifier())
 
 
@@ -243,6 +287,10 @@ def _matrix_places(draft: Draft) -> list[Tree]:
     return list(found.values())[: 2 * PLACES]
 
 
+def _turned(text: str) -> str:
+    return f"{text}ᵀ" if text.isidentifier() or text.startswith("(") else f"({text})ᵀ"
+
+
 def _joined(text: str, shape: Shape, place: Tree, around: Shape, keeps: bool) -> Iterator[str]:
     """A factor put beside a place, in every way that shapes allow. `keeps`: the place keeps its shape."""
     body = as_factor(place)
@@ -251,11 +299,13 @@ def _joined(text: str, shape: Shape, place: Tree, around: Shape, keeps: bool) ->
         return
     if not around:
         yield f"{place.span.text} {text}"
-    turned = f"{text}ᵀ" if text.isidentifier() or text.startswith("(") else f"({text})ᵀ"
+    turned = _turned(text)
     forms = [(text, shape)] if len(shape) == 1 else [(text, shape), (turned, shape[::-1])]
     for written, form in forms:
         if form == around:
             yield f"({body} ⊙ {written})"
+        if len(form) == 1 and len(around) == 2 and form[0] == around[0]:
+            yield f"(diag({written}) {body})"
         square = len(form) == 2 and form[0] == form[1]
         if keeps and not square:
             continue

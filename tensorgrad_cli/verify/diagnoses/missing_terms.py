@@ -13,7 +13,8 @@ from tensorgrad_cli.algebra.rewrite import simplified
 from tensorgrad_cli.algebra.walking import references
 from tensorgrad_cli.notation.tree import Bars, Call, Derivative, Indexed, Name, Parenthesis, Power, Transposed
 from tensorgrad_cli.verify.diagnoses.coefficients import largest, ratio_of
-from tensorgrad_cli.verify.diagnoses.draft import NEAR, Array, Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.near import NEAR
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     positions,

@@ -34,6 +34,7 @@ from tensorgrad_cli.verify.diagnoses.whole import transposed
 __all__ = [
     "function_missing",
     "index_pair",
+    "mentions",
     "other_argument",
     "other_axis",
     "other_function",
@@ -151,7 +152,7 @@ def other_index(draft: Draft) -> Iterator[Candidate]:
             yield from _other_bound(draft, node.indices, sorted(every))
         if isinstance(node, Call) and node.indices is not None:
             yield from _other_bound(draft, node.indices, sorted(every))
-    for node, _, place in positions(draft.side):
+    for node, _, place in _repeated_first(draft.side):
         if isinstance(place, Name):
             mine = dimensions.get(place.text, set())
             beside = {p.span.text for p in node.positions} if node.base.span.text in DELTAS else set()
@@ -161,6 +162,19 @@ def other_index(draft: Draft) -> Iterator[Candidate]:
                     yield Candidate("wrong-index", what, draft.replaced([Edit.at(place.span, name)]))
         elif not isinstance(place, Number):
             yield from _shifted(draft, node, place)
+
+
+def _repeated_first(side: Tree) -> list[tuple[Indexed, int, Tree]]:
+    """The positions of a side, those of an entry that stands there already before the others: a copy of it with its
+    indices left as they were."""
+    every = list(positions(side))
+    seen: set[str] = set()
+    repeated = set()
+    for node in dict.fromkeys(node for node, _, _ in every):
+        if node.span.text in seen:
+            repeated.add(node.span.start)
+        seen.add(node.span.text)
+    return sorted(every, key=lambda item: item[0].span.start not in repeated)
 
 
 def _other_bound(draft: Draft, ranges: tuple[IndexRange, ...], every: list[str]) -> Iterator[Candidate]:
@@ -185,6 +199,12 @@ def _along(draft: Draft, call: Call, name: Name, value: Tree) -> Iterator[Candid
             if value.span.text != axis:
                 what = f"{call.function.text} is over the axis {value.span.text}, it should be over {axis}"
                 yield Candidate("wrong-index", what, draft.replaced([Edit.at(value.span, axis)]))
+                if axis == "1":
+                    # A row is repeated along the columns as it stands, a column along the rows is not.
+                    edits = [Edit.at(value.span, axis), Edit(call.span.end, call.span.end, " 1ᵀ")]
+                    yield Candidate(
+                        "wrong-index", f"{what}, and repeated along the rows", draft.replaced(edits)
+                    )
 
 
 def _shifted(draft: Draft, node: Indexed, place: Tree) -> Iterator[Candidate]:
@@ -243,9 +263,23 @@ def other_function(draft: Draft) -> Iterator[Candidate]:
                         what,
                         draft.replaced([Edit(name.span.start, end + node.primes, new)]),
                     )
+        if name.text == "exp" and not node.primes and len(node.arguments) == 1:
+            yield from _normalised(draft, node)
         for other in _others(draft, node):
             what = f"{other} should stand for {name.span.text} in {node.span.text}"
             yield Candidate("wrong-function", what, draft.replaced([Edit.at(name.span, other)]))
+
+
+def _normalised(draft: Draft, node: Call) -> Iterator[Candidate]:
+    """`exp(z[i,j])` where its sum should be divided by: a softmax."""
+    argument = node.arguments[0]
+    here = dict.fromkeys(p.text for _, _, p in positions(argument) if isinstance(p, Name))
+    written = [f"softmax[{index}]({argument.span.text})" for index in here]
+    if not here:
+        written = [f"softmax({argument.span.text}{axis})" for axis in ("", ", axis=1", ", axis=0")]
+    for new in written:
+        what = f"{node.span.text} is not divided by its sum: write {new}"
+        yield Candidate("wrong-function", what, draft.replaced([Edit.at(node.span, new)]))
 
 
 def function_missing(draft: Draft) -> Iterator[Candidate]:
@@ -297,7 +331,7 @@ def other_variable(draft: Draft) -> Iterator[Candidate]:
 
 
 def _renamings(draft: Draft, within: bool) -> Iterator[Candidate]:
-    for name, found in _mentions(draft.side, within).items():
+    for name, found in mentions(draft.side, within).items():
         if draft.scope.shape(name) is None:
             continue
         for other in _of_shape(draft, name):
@@ -315,7 +349,7 @@ def _renamings(draft: Draft, within: bool) -> Iterator[Candidate]:
                 yield Candidate(kind, what, draft.replaced([Edit.at(place.span, new)]))
 
 
-def _mentions(tree: Tree, within: bool) -> dict[str, list[Name]]:
+def mentions(tree: Tree, within: bool) -> dict[str, list[Name]]:
     """Where each name stands, outside of derivatives or within them."""
     found: dict[str, list[Name]] = {}
 
@@ -351,4 +385,9 @@ def _of_shape(draft: Draft, name: str) -> list[str]:
     every = (*draft.scope.tensors, *draft.scope.steps)
     near = {e.tensor for e in draft.bench.calculus.steps}
     found = [other for other in every if other != name and draft.scope.shape(other) == shape]
+    if draft.judged.reading is None and draft.matrix and shape is not None:
+        # What does not fit where it stands may stand for something of another shape.
+        rank = len(shape)
+        others = [o for o in every if o != name and len(draft.scope.shape(o) or ()) == rank and rank]
+        found += [other for other in others if other not in found]
     return sorted(found, key=lambda other: other not in near)

@@ -100,6 +100,10 @@ def other_product(draft: Draft) -> Iterator[Candidate]:
         return
     text = draft.text
     for parts, signs in _chains(draft.side):
+        for part in parts[1:-1] if all(sign in ("", "@") for sign in signs) else ():
+            new = f"diag({part.body.span.text if isinstance(part, Parenthesis) else part.span.text})"
+            what = f"{part.span.text} is to scale what follows: write {new}"
+            yield Candidate("product", what, draft.replaced([Edit.at(part.span, new)]))
         for k, sign in enumerate(signs):
             a, b = parts[k], parts[k + 1]
             gap = Edit(a.span.end, b.span.start, "")

@@ -91,6 +91,7 @@ def dropped(term: Term) -> list[Edit]:
 def scaled(term: Term, c: Coefficient) -> Iterator[list[Edit]]:
     """The edits that multiply a term by a coefficient, the plainest first."""
     yield from _taken_out(term, c)
+    yield from _merged(term, c)
     yield _multiplied(term, c)
 
 
@@ -99,6 +100,33 @@ def _taken_out(term: Term, c: Coefficient) -> Iterator[list[Edit]]:
     for factor in factors(term.operand):
         if _is_constant(factor.tree, c):
             yield [removed(factor)]
+
+
+def _merged(term: Term, c: Coefficient) -> Iterator[list[Edit]]:
+    """A factor that is a size or its root, raised to another power: `√d` for d."""
+    if c.dimension is None or c.number != 1:
+        return
+    for factor in factors(term.operand):
+        had = _root_of(factor.tree, c.dimension)
+        if had is None:
+            continue
+        below = factor.before == "/"
+        new = (-had if below else had) + c.exponent
+        power = {Fraction(1): c.dimension, Fraction(1, 2): f"sqrt({c.dimension})"}.get(-new if below else new)
+        if power is not None:
+            yield [Edit.at(factor.tree.span, power)]
+
+
+def _root_of(tree: Tree, dimension: str) -> Fraction | None:
+    match tree:
+        case Name(text) if text == dimension:
+            return Fraction(1)
+        case Call(function, (Name(text),)) if function.text == "sqrt" and text == dimension:
+            return Fraction(1, 2)
+        case Parenthesis(body):
+            return _root_of(body, dimension)
+        case _:
+            return None
 
 
 def _is_constant(tree: Tree, c: Coefficient) -> bool:

@@ -206,10 +206,14 @@ def positions(tree: Tree) -> Iterator[tuple[Indexed, int, Tree]]:
 
 
 def doubled(tree: Tree) -> list[Edit]:
-    """The edits that take out parentheses around nothing but parentheses, and around a whole side."""
+    """The edits that take out parentheses around nothing but parentheses, around a whole side and a whole argument."""
     edits: list[Edit] = []
+    arguments = {
+        (a.span.start, a.span.end) for node in walk(tree) if isinstance(node, Call) for a in node.arguments
+    }
     for node in walk(tree):
-        if isinstance(node, Parenthesis) and (isinstance(node.body, Parenthesis) or node is tree):
+        whole = node is tree or (node.span.start, node.span.end) in arguments
+        if isinstance(node, Parenthesis) and (isinstance(node.body, Parenthesis) or whole):
             start, end = node.span.start, node.span.end
             edits += [Edit(start, start + 1, ""), Edit(end - 1, end, "")]
     return edits

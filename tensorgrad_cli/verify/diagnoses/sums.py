@@ -9,6 +9,7 @@ from tensorgrad_cli.notation.tree import (
     Bars,
     Call,
     IndexRange,
+    Multiplied,
     Name,
     Parenthesis,
     Power,
@@ -17,9 +18,9 @@ from tensorgrad_cli.notation.tree import (
     WrittenSum,
 )
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
-from tensorgrad_cli.verify.diagnoses.splice import Edit, as_factor, positions, terms, walk
+from tensorgrad_cli.verify.diagnoses.splice import Edit, as_factor, positions, put, terms, walk
 
-__all__ = ["sum_elsewhere", "sum_missing", "sum_reaches", "sum_too_many"]
+__all__ = ["sum_along", "sum_elsewhere", "sum_missing", "sum_of_free", "sum_reaches", "sum_too_many"]
 
 
 def sum_too_many(draft: Draft) -> Iterator[Candidate]:
@@ -36,6 +37,10 @@ def sum_too_many(draft: Draft) -> Iterator[Candidate]:
                     new = f"{function.span.text}({argument.span.text}, axis={axis})"
                     what = f"the {function.text} is over all entries, it should be over one axis: write {new}"
                     yield Candidate("sum", what, draft.replaced([Edit.at(node.span, new)]))
+                    if axis == "1":
+                        yield Candidate(
+                            "sum", f"{what} 1ᵀ", draft.replaced([Edit.at(node.span, f"{new} 1ᵀ")])
+                        )
             case _:
                 pass
 
@@ -193,6 +198,14 @@ def sum_reaches(draft: Draft) -> Iterator[Candidate]:
                         Edit(kept.span.end, kept.span.end, ")"),
                     ]
                     yield Candidate("sum", what, draft.replaced(edits))
+            case Multiplied(Call(function, (argument,)) as call) if function.text in ("sum", "mean"):
+                if call.keywords and not isinstance(argument, Summed):
+                    factors = node.span.source.text[call.span.end : node.span.end]
+                    edits = [
+                        Edit(argument.span.end, argument.span.end, factors),
+                        Edit(call.span.end, node.span.end, ""),
+                    ]
+                    yield Candidate("sum", f"the {function.text} ends too early", draft.replaced(edits))
             case Summed():
                 for k, part in enumerate(terms_of(node)[:-1]):
                     if isinstance(part, WrittenSum) and part.kind == "sum":
@@ -205,3 +218,57 @@ def sum_reaches(draft: Draft) -> Iterator[Candidate]:
                             yield Candidate("sum", what, draft.replaced(edits))
             case _:
                 pass
+
+
+def sum_of_free(draft: Draft) -> Iterator[Candidate]:
+    """A term in which an index is free that should be summed over: `a[i] b[i]` for `sum[k] a[k] b[k]`."""
+    free = {p.text for _, _, p in positions(draft.other) if isinstance(p, Name)} - bound_names(draft.other)
+    fresh = _fresh(draft)
+    for operand in _indexed_places(draft.side, True):
+        places = [p for _, _, p in positions(operand) if isinstance(p, Name)]
+        for name in sorted({p.text for p in places} & free):
+            here = [p for p in places if p.text == name]
+            if len(here) < 2:
+                continue
+            inside = _renamed(operand, {name: fresh})
+            body = f"({inside})" if isinstance(operand, Summed) else inside
+            new = f"sum[{fresh}] {body}"
+            what = f"the sum over {name} is missing in {operand.span.text}: write {new}"
+            yield Candidate("sum", what, draft.replaced([Edit.at(operand.span, new)]))
+
+
+def sum_along(draft: Draft) -> Iterator[Candidate]:
+    """A sum or mean that runs along another axis than it should: `sum[k] a[i,k]` for `sum[k] a[k,j]`."""
+    free = {p.text for _, _, p in positions(draft.other) if isinstance(p, Name)} - bound_names(draft.other)
+    for node in walk(draft.side):
+        match node:
+            case WrittenSum(_, (bound,), body) | Call(_, (body,), _, _, _, (bound,)):
+                pass
+            case _:
+                continue
+        k = bound.name.text
+        here = {p.text for _, _, p in positions(body) if isinstance(p, Name)} & free
+        for a in sorted(here):
+            for b in sorted(free - {a}):
+                inside = _renamed(body, {a: k, k: b})
+                what = f"the sum is along the wrong axis: over {b}, where {a} is meant"
+                yield Candidate("wrong-index", what, draft.replaced([Edit.at(body.span, inside)]))
+
+
+def _renamed(tree: Tree, names: dict[str, str]) -> str:
+    start = tree.span.start
+    edits = [
+        Edit(p.span.start - start, p.span.end - start, names[p.text])
+        for _, _, p in positions(tree)
+        if isinstance(p, Name) and p.text in names
+    ]
+    return put(tree.span.text, edits)
+
+
+def _fresh(draft: Draft) -> str:
+    """An index that stands nowhere in the claim."""
+    used = {
+        p.text for side in (draft.side, draft.other) for _, _, p in positions(side) if isinstance(p, Name)
+    }
+    used |= bound_names(draft.side) | bound_names(draft.other)
+    return next(letter for letter in "kqrstuvabcdefgh" if letter not in used)

@@ -14,7 +14,8 @@ from tensorgrad_cli.verify.diagnoses.coefficients import (
     is_whole,
     needed_coefficients,
 )
-from tensorgrad_cli.verify.diagnoses.draft import NEAR, Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.near import NEAR
 from tensorgrad_cli.verify.diagnoses.scaling import (
     Coefficient,
     dropped,
@@ -159,7 +160,7 @@ def _constants_taken_out(draft: Draft, term: Term) -> Iterator[Candidate]:
 def missing_or_too_many(c: Coefficient) -> str:
     """A coefficient in words: what would have to be divided by is one too many."""
     upside_down = Coefficient(1 / c.number, c.dimension, -c.exponent)
-    divided = c.exponent < 0 or (c.dimension is None and abs(c.number) < 1)
+    divided = c.exponent < 0 or (c.dimension is None and 0 < c.number < 1)
     if divided and abs(c.number.numerator) == 1 and c.dimension is None:
         return f"the factor {written(upside_down)} is one too many"
     if c.dimension is None and c.number.denominator > LARGEST:

@@ -153,9 +153,10 @@ def factors_of_truth(draft: Draft) -> tuple[Expression, ...]:
         claim = {_blind(part) for part in _factors(lowered(draft.wrong[0], draft.scope))}
     found: dict[str, Expression] = {}
     late: dict[str, Expression] = {}
+    steps = tuple(draft.bench.calculus.steps)
     sources = [*forms(draft), *_steps(draft)]
     for form in sources:
-        for part in _factors(form):
+        for part in (reuse_steps(factor, steps) for factor in _factors(form)):
             where = late if _blind(part) in claim else found
             where.setdefault(_blind(part), part)
     upstream = [part for part in _upstream(draft) if _blind(part) not in claim and _blind(part) not in found]

@@ -7,12 +7,27 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Index, Ref
-from tensorgrad_cli.notation.tree import Juxtaposed, Name, Parenthesis, Transposed, Tree
+from tensorgrad_cli.algebra.expression import Index, Ref, multiply
+from tensorgrad_cli.algebra.library import derivative_name
+from tensorgrad_cli.algebra.substitution import substitute
+from tensorgrad_cli.algebra.walking import references
+from tensorgrad_cli.calculus.chain import jacobian
+from tensorgrad_cli.notation.tree import (
+    Call,
+    Derivative,
+    Juxtaposed,
+    Multiplied,
+    Name,
+    Parenthesis,
+    Signed,
+    Summed,
+    Transposed,
+    Tree,
+)
 from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft
 from tensorgrad_cli.verify.diagnoses.splice import Edit, as_power_base, is_number_like, positions
 
-__all__ = ["axes_in_another_order", "diagonal_alone", "transposed"]
+__all__ = ["axes_in_another_order", "diagonal_alone", "own_entries_alone", "transposed"]
 
 
 def axes_in_another_order(draft: Draft) -> Iterator[Candidate]:
@@ -85,19 +100,57 @@ def transposed(tree: Tree) -> str:
 
 
 def turned_round(draft: Draft, tree: Tree) -> Iterator[str]:
-    """A side transposed: its matrices in reverse where it is a plain product of some, else all of it at once."""
-    if isinstance(tree, Juxtaposed):
-        scalars = [f for f in tree.factors if _is_scalar(draft, f)]
-        rest = [f for f in tree.factors if f not in scalars]
-        if all(isinstance(f, Name | Transposed | Parenthesis) for f in rest):
-            yield " ".join([*(f.span.text for f in scalars), *(transposed(f) for f in reversed(rest))])
+    """A side transposed: its matrices in reverse where it is made of plain products, else all of it at once."""
+    inside = _turned(draft, tree)
+    if inside is not None:
+        yield inside
     yield transposed(tree)
+
+
+def _turned(draft: Draft, tree: Tree) -> str | None:
+    match tree:
+        case Juxtaposed(parts):
+            scalars = [part.span.text for part in parts if _is_scalar(draft, part)]
+            rest = [part for part in parts if not _is_scalar(draft, part)]
+            if not all(
+                isinstance(part, Name | Transposed | Parenthesis | Derivative | Call) for part in rest
+            ):
+                return None
+            return " ".join([*scalars, *(_bare(part) for part in reversed(rest))])
+        case Multiplied(first, rest) if all(s == "/" and _is_scalar(draft, part) for s, part in rest):
+            turned = _turned(draft, first)
+            return None if turned is None else turned + tree.span.source.text[first.span.end : tree.span.end]
+        case Summed(first, rest):
+            turns = [_turned(draft, part) for part in (first, *(part for _, part in rest))]
+            if any(turn is None for turn in turns):
+                return None
+            return "".join(
+                [str(turns[0]), *(f" {sign} {turn}" for (sign, _), turn in zip(rest, turns[1:], strict=True))]
+            )
+        case Signed(sign, operand):
+            turned = _turned(draft, operand)
+            return None if turned is None else f"{sign}{turned}"
+        case Name() | Transposed() | Derivative():
+            return transposed(tree)
+        case _:
+            return None
+
+
+def _bare(tree: Tree) -> str:
+    """A factor transposed, a derivative without the parentheses that its transpose needed."""
+    match tree:
+        case Transposed(Parenthesis(Derivative() as inner), False):
+            return inner.span.text
+        case _:
+            return transposed(tree)
 
 
 def _is_scalar(draft: Draft, tree: Tree) -> bool:
     match tree:
         case Name(text):
             return not draft.scope.shape(text)
+        case Call(function, (argument,)) if function.text == "sqrt":
+            return _is_scalar(draft, argument)
         case _:
             return is_number_like(tree)
 
@@ -125,6 +178,32 @@ def diagonal_alone(draft: Draft) -> Iterator[Candidate]:
                 f"right on the diagonal, {names}, only: the entries off it are missing",
                 None,
             )
+
+
+def own_entries_alone(draft: Draft) -> Iterator[Candidate]:
+    """A pullback through the diagonal of a step's Jacobian alone: `p ⊙ (1 - p) ⊙ p̄` through a softmax."""
+    side, claim, calculus = draft.truth_side, draft.claimed, draft.bench.calculus
+    truth = side.expression if side is not None else None
+    if claim is None or not isinstance(truth, Ref) or truth.tensor not in calculus.asked:
+        return
+    whole = calculus.asked[truth.tensor]
+    if len(whole.denominators) != 1 or calculus.shapes[whole.numerator]:
+        return
+    (by,) = whole.denominators
+    for step in calculus.steps:
+        upstream = derivative_name(whole.numerator, (step.tensor,))
+        if by not in references(step.expression) or step.shape != calculus.shapes[by]:
+            continue
+        if upstream not in calculus.equations:
+            continue
+        slope = jacobian(step, by, step.shape, tuple(calculus.steps))
+        own, others = slope.indices[: len(step.shape)], slope.indices[len(step.shape) :]
+        on = substitute(slope.expression, dict(zip(others, own, strict=True)))
+        value = draft.evaluated(multiply(on, Ref(upstream, own)), own, draft.point(0))
+        if value is not None and draft.close(value, claim):
+            name = draft.scope.spelling(step.tensor)
+            what = f"only the diagonal of ∂{name}/∂{draft.scope.spelling(by)} is in it: the entries off it are missing"
+            yield Candidate("diagonal-only", what, None)
 
 
 def on_diagonal(shape: tuple[int, ...], a: int, b: int) -> Array:
