@@ -40,6 +40,8 @@ def untidy(side: Tree) -> list[Edit]:
 
 
 def _is(tree: Tree, value: int) -> bool:
+    if isinstance(tree, Parenthesis):
+        return _is(tree.body, value)
     return isinstance(tree, Number) and tree.value == value
 
 

@@ -25,11 +25,11 @@ from tensorgrad_cli.verify.diagnoses.truth import printed, printed_in
 
 __all__ = ["exponent", "summand_inside"]
 
-_STEPS = (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2))
+_STEPS = (*map(Fraction, (1, -1, 2, -2)), Fraction(1, 2), Fraction(-1, 2))
 
 
 def exponent(draft: Draft) -> Iterator[Candidate]:
-    """An exponent is one or two too small, or too large."""
+    """An exponent is one or two (or a half) too small, or too large."""
     below = _divisors(draft.side)
     for node, upside_down in _outside_derivatives(draft.side, below):
         had = _exponent(node)
@@ -39,7 +39,7 @@ def exponent(draft: Draft) -> Iterator[Candidate]:
         for step in _STEPS:
             new = value + step
             # From x to 1 and back again are factors; across zero nobody slips.
-            if new * value <= 0 or abs(new) > 4 or (abs(value) < 1 and new.denominator == 1):
+            if new * value <= 0 or abs(new) > 4:
                 continue
             text = _power(draft, base, new)
             if text is None:
