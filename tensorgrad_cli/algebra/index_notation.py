@@ -29,9 +29,10 @@ from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.algebra.matrix import matrix_value
 from tensorgrad_cli.algebra.occurrences import children, is_indexed
 from tensorgrad_cli.algebra.offers import offer_brackets
-from tensorgrad_cli.algebra.reading import Reading, not_yet
+from tensorgrad_cli.algebra.reading import Reading
 from tensorgrad_cli.algebra.requests import indexed_derivative
 from tensorgrad_cli.algebra.substitution import substitute
+from tensorgrad_cli.notation.later import not_yet
 from tensorgrad_cli.notation.tree import (
     Bars,
     Call,
@@ -81,10 +82,11 @@ def _check_names(reading: Reading, tree: Tree) -> None:
         case Indexed(base):
             _check_names(reading, base)
         case Call(arguments=arguments):
-            if tree.indices is None:
-                _check_brackets(reading, tree)
+            reading.refuse_layer(tree)
             for argument in arguments:
                 _check_names(reading, argument)
+            if tree.indices is None:
+                _check_brackets(reading, tree)
         case _:
             for part in children(tree):
                 _check_names(reading, part)
@@ -251,22 +253,27 @@ def _ours(reading: Reading, name: str, tree: Indexed, env: Env) -> Expression:
             f"{written} takes two indices, not {len(tree.positions)}",
             f"write a product, such as {written}[i,j] {written}[j,k]",
         )
+    _check_between(reading, tree, env)
     dimension = ranges.unknown("delta", tree.span)
     left, right = (reading.position(place, env, dimension, tree.span) for place in tree.positions)
-    if isinstance(left, Index) and isinstance(right, Index):
-        pair = (ranges.find(left.dimension), ranges.find(right.dimension))
-        if not ranges.same((pair,)):
-            raise Issue(
-                "index-dimension",
-                tree.span,
-                f"{tree.span.text} stands between two dimensions: {left.name} runs over {pair[0].name}, "
-                f"{right.name} over {pair[1].name}",
-            )
     if left == right:
         return ONE
     if isinstance(left, int) and isinstance(right, int):
         return Const(Fraction(0))
     return Delta(left, right)
+
+
+def _check_between(reading: Reading, tree: Indexed, env: Env) -> None:
+    """Raises `index-dimension` for a delta between indices that are known to run over two dimensions."""
+    between = [env[place.text] for place in tree.positions if isinstance(place, Name) and place.text in env]
+    found = [reading.ranges.find(index.dimension) for index in between]
+    if len(set(found)) == 2 and all(map(reading.ranges.known, found)):
+        runs = (f"{index.name} runs over {d.name}" for index, d in zip(between, found, strict=True))
+        raise Issue(
+            "index-dimension",
+            tree.span,
+            f"{tree.span.text} stands between two dimensions: {', '.join(runs)}",
+        )
 
 
 def _entry_of_matrix(reading: Reading, tree: Indexed, env: Env) -> Expression:

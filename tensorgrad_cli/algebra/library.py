@@ -40,6 +40,7 @@ from tensorgrad_cli.algebra.rows import Formula
 from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.algebra.walking import mapped
+from tensorgrad_cli.notation.later import LAYERS
 from tensorgrad_cli.notation.tree import Vocabulary
 from tensorgrad_cli.source import Source
 
@@ -117,6 +118,7 @@ class Scope(Struct, frozen=True, dict=True):
             tensors=frozenset(self.tensors) | frozenset(self.steps),
             dimensions=frozenset(self.dimensions),
             builtins=BUILTINS,
+            layers=LAYERS,
         )
 
     @cached_property

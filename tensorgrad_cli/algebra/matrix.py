@@ -74,6 +74,7 @@ def matrix_value(reading: Reading, tree: Tree) -> Value:
         case Transposed(base, inverted):
             return _transposed(reading, base, inverted, tree.span)
         case Call():
+            reading.refuse_layer(tree)
             arguments = tuple(matrix_value(reading, argument) for argument in tree.arguments)
             return matrix_call(reading, tree, arguments)
         case Derivative():

@@ -9,9 +9,10 @@ from tensorgrad_cli.algebra.expression import Apply, Delta, Index, Op, fresh, mu
 from tensorgrad_cli.algebra.index_operations import along, number_of, parameters_of, reduced
 from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.algebra.occurrences import ALONG
-from tensorgrad_cli.algebra.reading import Reading, not_yet
+from tensorgrad_cli.algebra.reading import Reading
 from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.values import Value, axes_of, entrywise, shapes_do_not_meet
+from tensorgrad_cli.notation.later import not_yet
 from tensorgrad_cli.notation.tree import Call, Name
 from tensorgrad_cli.source import Issue, Span
 

@@ -44,7 +44,10 @@ class Ranges:
 
     def __init__(self) -> None:
         self._parent: dict[Dimension, Dimension] = {}
+        # By placeholder: where it was pinned and by which index; the delta by which an index met another one.
         self._evidence: dict[Dimension, tuple[Span, str]] = {}
+        self._ties: dict[Dimension, Span] = {}
+        self._free: set[Dimension] = set()
         self._origin: dict[Dimension, tuple[str, Span]] = {}
         self._products: dict[Dimension, tuple[Dimension, Dimension]] = {}
         self._count = itertools.count()
@@ -57,11 +60,13 @@ class Ranges:
 
     def free(self, name: str, span: Span) -> Index:
         """A free index of a dimension not known yet."""
-        return Index(name, self.unknown(name, span))
+        index = Index(name, self.unknown(name, span))
+        self._free.add(index.dimension)
+        return index
 
     def bound(self, name: str, span: Span) -> Index:
         """A fresh bound index of a dimension not known yet."""
-        return fresh(self.free(name, span))
+        return fresh(Index(name, self.unknown(name, span)))
 
     def find(self, dimension: Dimension) -> Dimension:
         """The dimension itself where it is known, else the placeholder that stands for it."""
@@ -98,25 +103,46 @@ class Ranges:
         if found == wanted:
             return
         if not self.known(found):
-            self._pin(found, wanted)
-            self._evidence[found] = (span, span.text)
+            if self.known(wanted) or wanted in self._products:
+                self._pin(found, wanted)
+                self._evidence[found] = (span, index.name)
+            else:
+                # The index stays what is asked for, so that a message names it.
+                self._parent[wanted] = found
+                self._ties.setdefault(index.dimension, span)
+                self._ties.setdefault(wanted, span)
             return
-        if not self.known(wanted):
-            self._parent[wanted] = found
+        if not self.known(wanted) and self._pin(wanted, found):
             return
+        raise self._conflict(index, last, found, wanted, span)
+
+    def _conflict(
+        self, index: Index, last: Dimension, found: Dimension, wanted: Dimension, span: Span
+    ) -> Issue:
+        """The error of an index that meets a second dimension; `last` is where the first is known from."""
+        over = wanted.name if self.known(wanted) else "another dimension"
         where = self._evidence.get(last)
         if where is None:
-            raise Issue(
+            message = f"the index {index.name} runs over {found.name}, but meets {over} in {span.text}"
+            return Issue("index-dimension", span, message)
+        place, other = where
+        others = ((place, f"{other} is {found.name} here"),)
+        tie = self._ties.get(index.dimension)
+        if other != index.name and tie is not None:
+            return Issue(
                 "index-dimension",
                 span,
-                f"the index {index.name} runs over {found.name}, but meets {wanted.name} in {span.text}",
+                f"{index.name} runs over {over} in {span.text} and {other} over {found.name} in {place.text}, "
+                f"but {tie.text} wants one dimension for its indices",
+                "rename one of the indices, or give both axes the same dimension",
+                (*others, (tie, "one dimension here")),
             )
-        raise Issue(
+        return Issue(
             "index-dimension",
             span,
-            f"the index {index.name} meets {found.name} in {where[1]} and {wanted.name} in {span.text}",
+            f"the index {index.name} meets {found.name} in {place.text} and {over} in {span.text}",
             "a dimension is a type: rename one of the indices, or give both axes the same dimension",
-            ((where[0], f"{index.name} is {found.name} here"),),
+            others,
         )
 
     def same(self, pairs: Iterable[tuple[Dimension, Dimension]]) -> bool:
@@ -150,12 +176,16 @@ class Ranges:
             return found
         name, span = self._origin[found]
         if name in ("I", "ones"):
-            raise Issue("no-range", span, f"nothing says how large {name} is here", "write it with brackets")
+            entry = "delta[i,j]" if name == "I" else "ones[i]"
+            help = f"write {entry}, with indices that a tensor or a written range gives their size"
+            raise Issue("no-range", span, f"nothing says how large {name} is here", help)
         raise Issue(
             "no-range",
             span,
             f"the index {name} has no range: nothing here is a tensor that it indexes",
-            f"write the range, as in sum[{name}:3] …, or index a tensor by {name}",
+            f"index a tensor by {name}; of a step `shape: [n]` beside it gives the range too"
+            if found in self._free
+            else f"write the range, as in sum[{name}:3] …, or index a tensor by {name}",
         )
 
     def index(self, index: Index) -> Index:

@@ -10,20 +10,18 @@ from tensorgrad_cli.algebra.implied_sums import ImpliedSums
 from tensorgrad_cli.algebra.library import BUILTINS, Scope, derivative_name, function_name
 from tensorgrad_cli.algebra.ranges import Ranges, shape_words
 from tensorgrad_cli.algebra.substitution import substitute
+from tensorgrad_cli.notation.later import LAYERS, not_yet
+from tensorgrad_cli.notation.spelling import nearest
 from tensorgrad_cli.notation.tree import Call, Indexed, Name, Number, Signed, Tree
 from tensorgrad_cli.source import Issue, Span
 
-__all__ = ["LETTERS", "Reading", "not_yet", "shape_text"]
+__all__ = ["LETTERS", "Reading", "shape_text"]
 
 # Names of the indices that matrix notation leaves out.
 LETTERS = "ijklpqrstuvabcdefgh"
 
-_LATER = ("linear", "affine", "conv1d", "conv2d", "layer_norm", "batch_norm", "expm")
-
-
-def not_yet(span: Span, what: str) -> Issue:
-    """The error for a form of the language that later versions bring."""
-    return Issue("not-yet", span, f"{what}, as in {span.text}, cannot be read yet: this version does without")
+# How many names a message lists at most.
+_SHOWN = 12
 
 
 def shape_text(shape: Sequence[Dimension]) -> str:
@@ -79,11 +77,14 @@ class Reading:
             message = f"{written} is a dimension, not a tensor"
             return Issue("unknown-tensor", name.span, message, f"without brackets, {written} is its size")
         known = {*self.scope.tensors, *self.scope.steps}
-        close = _closest(name.text, known)
-        help = f"did you mean {self.scope.spelling(close)}?" if close else None
-        if help is None and known:
+        close = nearest(name.text, known)
+        help = f"did you mean {self.scope.spelling(close[0])}?" if close else None
+        if name.text == "e":
+            help = "e is no number here: write exp(1), and exp(x) for its powers"
+        elif help is None and known:
             shown = sorted(self.scope.spelling(k) for k in known)
-            help = f"known here: {', '.join(shown[:12])}"
+            more = ", …" if len(shown) > _SHOWN else ""
+            help = f"known here: {', '.join(shown[:_SHOWN])}{more}"
         return Issue("unknown-tensor", name.span, f"there is no tensor or step named {written} here", help)
 
     def entry(self, written: str, shape: Sequence[Dimension], tree: Indexed) -> None:
@@ -198,14 +199,19 @@ class Reading:
             return len(FUNCTIONS[name].parameters)
         raise self.unknown_function(call)
 
+    def refuse_layer(self, call: Call) -> None:
+        """Raises `not-yet` for the call of a layer, before its arguments are looked at."""
+        name = call.function.text
+        if name in LAYERS and not self.is_function(name):
+            help = "write the layer's equations as steps of the chain"
+            raise not_yet(call.span, "a layer", help)
+
     def unknown_function(self, call: Call) -> Issue:
         """The error for a call of something that is no function."""
         name, written = call.function.text, call.function.span.text
-        if name in _LATER:
-            return not_yet(call.span, "a layer" if name != "expm" else "the matrix exponential")
         known = {*self.scope.abstract, *self.scope.defined, *BUILTINS}
-        close = _closest(name, known)
-        help = f"did you mean {self.scope.spelling(close)}?" if close else "declare it under functions:"
+        close = nearest(name, known)
+        help = f"did you mean {self.scope.spelling(close[0])}?" if close else "declare it under functions:"
         return Issue("unknown-function", call.function.span, f"there is no function named {written}", help)
 
     # --- derivatives -----------------------------------------------------------------------------
@@ -243,10 +249,3 @@ def _distinct(names: Sequence[str]) -> list[str]:
         spare = (letter for letter in LETTERS if letter not in names and letter not in out)
         out.append(name if name not in out else next(spare, name + "1"))
     return out
-
-
-def _closest(name: str, known: Iterable[str]) -> str | None:
-    from difflib import get_close_matches
-
-    ranked = sorted(known)
-    return next(iter(get_close_matches(name, ranked, 1, 0.6)), None)

@@ -8,7 +8,7 @@ from tensorgrad_cli.algebra.expression import Chain, Derivative, Dimension, Equa
 from tensorgrad_cli.algebra.library import Scope, UserFunction
 from tensorgrad_cli.algebra.matrix import matrix_value
 from tensorgrad_cli.algebra.occurrences import children, is_indexed
-from tensorgrad_cli.algebra.reading import Reading, not_yet, shape_text
+from tensorgrad_cli.algebra.reading import Reading, shape_text
 from tensorgrad_cli.algebra.sides import (
     filled,
     indexed_side,
@@ -21,6 +21,7 @@ from tensorgrad_cli.algebra.sides import (
 )
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.algebra.values import Value
+from tensorgrad_cli.notation.later import not_yet
 from tensorgrad_cli.notation.tree import EquationTree, Indexed, Name, Tree
 from tensorgrad_cli.source import Issue, Source
 

@@ -6,7 +6,8 @@ step (so that `g (x - m)` may be one), else a call of ours, else a product with 
 
 from __future__ import annotations
 
-from tensorgrad_cli.notation.cursor import FACTOR_STARTS, Arguments, Cursor, Positions, suggestion
+from tensorgrad_cli.notation.cursor import FACTOR_STARTS, Arguments, Cursor, Positions
+from tensorgrad_cli.notation.spelling import nearest
 from tensorgrad_cli.notation.tokens import PRIMES
 from tensorgrad_cli.notation.tree import Call, IndexRange, Name, Tree
 from tensorgrad_cli.source import Issue, Span
@@ -53,7 +54,9 @@ def named(p: Cursor) -> Tree:
         return _before_brackets(p, name, role)
     if kind == "'":
         return _primed(p, name, role)
-    if role in _CALLED and name.text not in p.vocabulary.tensors and name.text not in p.vocabulary.dimensions:
+    # The name of a layer without parentheses is more likely that of a tensor not declared.
+    bare = role in _CALLED and role != "layer"
+    if bare and name.text not in p.vocabulary.tensors and name.text not in p.vocabulary.dimensions:
         raise _bare_function(p, name)
     return name
 
@@ -213,8 +216,10 @@ def _unknown_function(p: Cursor, name: Name) -> Issue:
         return Issue("unknown-function", name.span, message, f"a derivative is written `∂{inner}/∂x`")
     if other is not None and other not in vocabulary.builtins:
         other = None
-    known = [*vocabulary.functions, *vocabulary.tensors, *vocabulary.builtins, *vocabulary.layers]
-    other = other or suggestion(name.text, sorted(known))
+    known = {*vocabulary.functions, *vocabulary.tensors, *vocabulary.builtins}
+    if other is None:
+        # A layer only where nothing that can be read is near.
+        other = next(iter(nearest(name.text, known) or nearest(name.text, vocabulary.layers)), None)
     if other is not None:
         return Issue("unknown-function", name.span, message, f"did you mean `{other}`?")
     return Issue(

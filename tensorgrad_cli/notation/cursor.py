@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tensorgrad_cli.notation.names import canonical
 from tensorgrad_cli.notation.tokens import DEEPEST, Tokens, too_deep
 from tensorgrad_cli.notation.tree import IndexRange, Mask, Name, Tree, Vocabulary
 from tensorgrad_cli.source import Issue, Source, Span
 
-__all__ = ["FACTOR_STARTS", "Arguments", "Cursor", "Positions", "suggestion"]
+__all__ = ["FACTOR_STARTS", "Arguments", "Cursor", "Positions"]
 
 Arguments = tuple[tuple[Name | None, Tree], ...]
 """What a parenthesis holds: each with its keyword, if it has one."""
@@ -164,11 +162,3 @@ class Cursor:
                 "name the indices to run over, such as `sum[i,j]`",
             )
         return tuple(out)
-
-
-def suggestion(word: str, known: Sequence[str]) -> str | None:
-    """The known name that the word is most like, if any is."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(word, known, 1, 0.7)
-    return close[0] if close else None

@@ -104,7 +104,10 @@ def left_name(source: Source) -> tuple[str, str, Span, tuple[str, ...] | None]:
     found = leading_name(source.text)
     if found is None:
         first = source.text.split("=")[0].strip()
-        message = f"`{first}` is not a name" if first else "the line is empty"
+        message = f"`{first}` is not a name"
+        if not first:
+            empty = not source.text.strip()
+            message = "the line is empty" if empty else "nothing stands on the left of the equals sign"
         help = "a step begins with the name that it defines: `z[i,j] = x[i,k] w[k,j]` or `z = x w`"
         raise Issue(
             "step-name", source.span(0, max(len(source.text.split("=")[0].rstrip()), 1)), message, help

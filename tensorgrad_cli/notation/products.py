@@ -5,6 +5,7 @@ from __future__ import annotations
 from tensorgrad_cli.notation.cursor import FACTOR_STARTS, Cursor
 from tensorgrad_cli.notation.derivatives import closed_derivative
 from tensorgrad_cli.notation.factors import factor, unexpected
+from tensorgrad_cli.notation.tokens import is_numeral
 from tensorgrad_cli.notation.tree import (
     Juxtaposed,
     Multiplied,
@@ -106,10 +107,15 @@ _WORDED = frozenset(("name", "Σ", "Π"))
 def _two_numerals(p: Cursor) -> Issue:
     span = Span(p.source, p.starts[p.k - 1], p.ends[p.k])
     first, second = p.text(p.k - 1), p.text(p.k)
+    if p.ends[p.k - 1] == p.starts[p.k]:
+        # `0.1.2` is cut into 0.1 and .2, which nobody wrote.
+        while p.kinds[p.k + 1] == "number" and p.starts[p.k + 1] == p.ends[p.k]:
+            p.k += 1
+        span = span.to(p.span(p.k))
+        return Issue("two-numerals", span, f"`{span.text}` is no numeral", "a numeral has one point at most")
     message = "two numerals stand side by side"
-    return Issue(
-        "two-numerals", span, message, f"write `{first} * {second}`, or `{first}{second}` for one numeral"
-    )
+    joined = f", or `{first}{second}` for one numeral" if is_numeral(first + second) else ""
+    return Issue("two-numerals", span, message, f"write `{first} * {second}`{joined}")
 
 
 def _coefficient_ahead(p: Cursor) -> bool:

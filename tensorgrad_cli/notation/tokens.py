@@ -13,7 +13,7 @@ from functools import lru_cache
 from tensorgrad_cli.notation.names import is_wide, name_pattern, plain_letter
 from tensorgrad_cli.source import Issue, Source, Span
 
-__all__ = ["COMPARISONS", "DEEPEST", "PRIMES", "Tokens", "too_deep"]
+__all__ = ["COMPARISONS", "DEEPEST", "PRIMES", "Tokens", "is_numeral", "too_deep"]
 
 DEEPEST = 200
 """How deep a formula may nest."""
@@ -168,6 +168,12 @@ class Tokens:
     def text(self, k: int) -> str:
         """The characters of a token."""
         return self.source.text[self.starts[k] : self.ends[k]]
+
+
+def is_numeral(text: str) -> bool:
+    """Whether the text is one numeral: `2`, `.5`, `1e-3`."""
+    found = _compiled(False).match(text)
+    return found is not None and found["number"] == text
 
 
 def too_deep(span: Span) -> Issue:

@@ -13,6 +13,7 @@ from tensorgrad_cli.algebra.elaborate import elaborate_step
 from tensorgrad_cli.algebra.expression import Apply, Dimension, Expression
 from tensorgrad_cli.algebra.library import BUILTINS, Scope, function_name
 from tensorgrad_cli.algebra.walking import subexpressions
+from tensorgrad_cli.notation.later import not_yet
 from tensorgrad_cli.notation.names import canonical, is_name
 from tensorgrad_cli.notation.parse import left_name, parse_equation
 from tensorgrad_cli.notation.tree import Call, EquationTree, Indexed, IndexRange, Mask, Name, Vocabulary
@@ -40,6 +41,7 @@ class Head(Struct, frozen=True, eq=False):
     note: str | None = None
     shape: tuple[Dimension, ...] | None = None
     comment: Span | None = None
+    shifted: bool = False
 
 
 class Heads(Struct, frozen=True, eq=False):
@@ -68,6 +70,13 @@ def read_chain_heads(node: Node | None, tensors: Mapping[str, Span], root: Span,
             continue
         if isinstance(head, str):
             broken.add(head)
+        elif head.name in heads and (head.shifted or heads[head.name].shifted):
+            # The start of a sequence has the name of its step; which of the two lines comes first is free.
+            both = (heads[head.name], head)
+            start = next(one for one in both if one.shifted)
+            heads[head.name] = next((one for one in both if not one.shifted), head)
+            left = start.source.span(0, start.source.text.index("]") + 1)
+            notes.issues.append(not_yet(left, "the start of a sequence"))
         elif head.name in heads:
             first = heads[head.name].span.line
             message = f"the step `{head.spelling}` is defined twice, first in line {first}"
@@ -93,13 +102,14 @@ def _head(node: Node, notes: Notes) -> Head | str | None:
     if source is None:
         return None
     try:
-        name, spelling, span, _ = left_name(source)
+        name, spelling, span, positions = left_name(source)
     except Issue as issue:
         notes.issues.append(issue)
         first = _FIRST_WORD.match(source.text)
         return canonical(first.group(1)) if first and is_name(first.group(1)) else None
     comment = cut_off(step) if isinstance(step, Scalar) else None
-    return Head(name, spelling, span, source, note, shape, comment)
+    shifted = any(not is_name(position) for position in positions or ())
+    return Head(name, spelling, span, source, note, shape, comment, shifted)
 
 
 def elaborate_chain(
@@ -114,7 +124,7 @@ def elaborate_chain(
     own = scope.vocabulary
     # What hides what holds in the whole spec, so later steps are known as names to every line.
     vocabulary = Vocabulary(
-        own.functions | functions, own.tensors | all_names | broken, own.dimensions, BUILTINS
+        own.functions | functions, own.tensors | all_names | broken, own.dimensions, BUILTINS, own.layers
     )
     lines = {head.name: head.span.line for head in heads}
     failed = set(broken)
@@ -123,7 +133,7 @@ def elaborate_chain(
         try:
             tree = parse_equation(head.source, vocabulary)
             used = {name.text: name for name in tensor_names(tree)}
-            _refuse_later(head, used, all_names - set(scope.steps) - failed, lines)
+            _refuse_later(head, tree, used, all_names - set(scope.steps) - failed, lines)
             if failed.isdisjoint(used) and functions.isdisjoint(called(tree)):
                 step, scope = _elaborated(head, tree, scope)
                 steps.append(step)
@@ -155,25 +165,38 @@ def with_arities(scope: Scope, expressions: Iterable[Expression]) -> Scope:
 
 
 def _refuse_later(
-    head: Head, used: Mapping[str, Name], later: frozenset[str], lines: Mapping[str, int]
+    head: Head,
+    tree: EquationTree,
+    used: Mapping[str, Name],
+    later: frozenset[str],
+    lines: Mapping[str, int],
 ) -> None:
     """Raises an issue where a step refers to itself or to one further down."""
     for name, place in used.items():
         if name not in later:
             continue
         if name == head.name:
-            raise Issue(
-                "self-reference",
-                place.span,
-                f"the step `{head.spelling}` refers to itself",
-                "a sequence that refers to its earlier positions cannot be written yet",
-            )
+            raise _self_reference(head, place, tree)
         raise Issue(
             "later-step",
             place.span,
             f"`{place.span.text}` is defined further down, in line {lines[name]}",
             "a step refers to declared tensors and to steps above it: change the order",
         )
+
+
+def _self_reference(head: Head, place: Name, tree: EquationTree) -> Issue:
+    """A step at other positions of its own is a sequence, at the same ones a mistake."""
+    for entry in _parts(tree.right, Indexed):
+        own = isinstance(entry.base, Name) and entry.base.text == head.name
+        if own and not all(isinstance(position, Name) for position in entry.positions):
+            return not_yet(entry.span, "a step that refers to itself at other positions")
+    return Issue(
+        "self-reference",
+        place.span,
+        f"the step `{head.spelling}` refers to itself",
+        "a step refers to declared tensors and to steps above it: give one of the two another name",
+    )
 
 
 def _with_comment(issue: Issue, head: Head) -> Issue:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 from tensorgrad_cli.notation.names import canonical, is_name
+from tensorgrad_cli.notation.spelling import nearest
 from tensorgrad_cli.source import Issue, Source, Span
 from tensorgrad_cli.spec.nodes import Items, Node, Scalar, Table
 
@@ -240,9 +240,7 @@ def did_you_mean(name: str, options: Iterable[str]) -> str | None:
 
 def closest(name: str, options: Iterable[str]) -> str | None:
     """The option that a misspelt name most likely stands for."""
-    by_lower = {option.lower(): option for option in options}
-    close = get_close_matches(name.lower(), list(by_lower), 1, 0.6)
-    return by_lower[close[0]] if close else None
+    return next(iter(nearest(name, tuple(options))), None)
 
 
 def cut_off(node: Scalar) -> Span | None:

@@ -13,7 +13,7 @@ from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.notation.names import canonical, is_name
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.entries import Notes, clipped, is_empty
-from tensorgrad_cli.spec.nodes import Node
+from tensorgrad_cli.spec.nodes import Items, Node, Scalar
 
 __all__ = ["Heads", "define", "read_function_heads", "refuse_layers"]
 
@@ -88,12 +88,12 @@ def define(heads: Heads, scope: Scope, notes: Notes) -> tuple[Scope, frozenset[s
     return scope, frozenset(failed)
 
 
-def refuse_layers(node: Node | None, notes: Notes) -> None:
-    """Layers of one's own are not read yet."""
-    if node is not None and not is_empty(node):
-        notes.issue(
-            "not-yet",
-            node.span,
-            "`layers` cannot be used yet",
-            "write the layer's equations as steps of the chain",
-        )
+def refuse_layers(node: Node | None, notes: Notes) -> frozenset[str]:
+    """Layers of one's own are not read yet; their names, so that no call of one is a second mistake."""
+    if node is None or is_empty(node):
+        return frozenset()
+    help = "write the layer's equations as steps of the chain"
+    notes.issue("not-yet", node.span, "`layers` cannot be used yet", help)
+    lines = node.items if isinstance(node, Items) else (node,)
+    heads = (_HEAD.match(line.text) for line in lines if isinstance(line, Scalar))
+    return frozenset(canonical(head.group(1)) for head in heads if head and is_name(head.group(1)))

@@ -141,9 +141,10 @@ class _Reading:
         dims = read_dims(self.field("dims"), notes)
         tensors = read_tensors(self.field("tensors"), notes)
         functions = read_function_heads(self.field("functions"), notes)
-        refuse_layers(self.field("layers"), notes)
+        layers = refuse_layers(self.field("layers"), notes)
         chain = read_chain_heads(self.field("chain"), tensors.spans, self.source.span(0, 0), notes)
         scope, bad_functions = define(functions, self.scope(dims, tensors, functions, chain), notes)
+        bad_functions |= layers
         broken = frozenset(tensors.spellings) - frozenset(tensors.tensors)
         steps, scope = elaborate_chain(chain.heads, scope, broken | chain.broken, bad_functions, notes)
         declared = Declared(scope, frozenset(head.name for head in chain.heads) | chain.broken, broken)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from textwrap import fill, indent
 
 from msgspec import Struct
+
+from tensorgrad_cli.notation.spelling import nearest
 
 __all__ = ["BESIDE", "Code", "codes", "example", "explain_code", "near_codes"]
 
@@ -51,7 +52,7 @@ def near_codes(name: str) -> list[str]:
     """The codes that a misspelt one may stand for, the nearest first."""
     known = list(codes())
     parts = [code for code in known if name and (name in code or code in name)]
-    return list(dict.fromkeys([*get_close_matches(name, known, 3, 0.6), *parts]))[:3]
+    return list(dict.fromkeys([*nearest(name, known, 3), *parts]))[:3]
 
 
 def example(text: str) -> str:

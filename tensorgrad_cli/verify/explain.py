@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tensorgrad_cli.algebra.normal import equal, normal_form
 from tensorgrad_cli.algebra.rewrite import simplified
 from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.calculus.derivative import lowered
+from tensorgrad_cli.notation.spelling import nearest
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.source import Issue
 from tensorgrad_cli.spec.model import Spec
@@ -46,7 +46,7 @@ def check_ids(spec: Spec) -> list[str]:
 
 def near_ids(spec: Spec, id_: str) -> list[str]:
     """The ids that a misspelt one may stand for."""
-    return get_close_matches(id_, check_ids(spec), 3, 0.6)
+    return nearest(id_, check_ids(spec), 3)
 
 
 def explain_check(spec: Spec, id_: str, seed: int | None = None) -> str | None:

@@ -430,11 +430,27 @@ def test_wrong_rank_names_the_tensor_and_its_shape() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["s = sum[i] x[i+1]", "s = sum[i] x[six[i]]", "z[i,j] = [i <= j]", "s = sum[i] x[2i]"]
+    "line",
+    [
+        "s = sum[i] x[i+1]",
+        "s = sum[i] x[six[i]]",
+        "z[i,j] = [i <= j]",
+        "s = sum[i] x[2i]",
+        "s = sum([x > 0])",
+        "z = linear(x, W, nothing)",
+        "z[i,j] = tanh(conv2d(K, T, stride=2)[i,j])",
+        "z = affine(x, W, b)",
+    ],
 )
 def test_what_cannot_be_read_yet_says_so(line: str) -> None:
     found = issue(line)
     assert found.code == "not-yet" and "yet" in found.message
+
+
+def test_a_layers_name_may_be_a_function_or_a_tensor() -> None:
+    assert not equation("u = linear(u)", scope(abstract={"linear": 0})).mismatch
+    assert not equation("b = pad b", scope().with_step("pad", ())).mismatch
+    assert issue("b = pad b").code == "unknown-tensor"
 
 
 # --- steps and lines ------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from tensorgrad_cli.algebra.invariants import check
 from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.tensors import Tensor
-from tensorgrad_cli.algebra.walking import mapped
+from tensorgrad_cli.algebra.walking import mapped, subexpressions
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.source import Issue, Source
 
@@ -43,6 +43,7 @@ SHAPES = {
     "one": "1 n",
     "tall": "m 1",
     "H": "6 2",
+    "wide": "12 4",
 }
 STEPS = {"cost": "", "z": "m n", "w": "p n", "g": "m"}
 
@@ -211,6 +212,11 @@ def test_operations_with_rows_of_their_own() -> None:
     assert equation("vec(A C) = kron(I, A) vec(C)").mismatch is None
     assert equation("vec(A S Bᵀ) = kron(B, A) vec(S)").mismatch is None
     assert equation("kron(A, I) kron(I, C) = kron(A, C)").mismatch is None
+    # Where the product stands first the size of I follows from its indices.
+    sized = equation("lam = sum[a,b] wide[a,b] kron(I, H)[a,b]").right.expression
+    bound = {i.dimension for op in subexpressions(sized) if isinstance(op, Op) for i in op.bound}
+    assert bound == {Dimension("2"), Dimension("6")}
+    assert issue("lam = sum[a,b] H[a,b] kron(I, wide)[a,b]").code == "index-dimension"
     _, shape, _ = step("vec(H)")
     assert shape == (Dimension("12"),)
     assert step("vec(x)")[0].free == {Index("i", Dimension("n"))}
