@@ -140,10 +140,12 @@ def _stretching(reading: Reading, a: Value, b: Value, meeting: Meeting) -> str:
 def shapes_do_not_meet(reading: Reading, a: Value, b: Value, reason: str, help: str | None = None) -> Issue:
     """The error for two shapes: both in words, and why they don't meet."""
     left, right = reading.ranges.words(a.axes, a.row), reading.ranges.words(b.axes, b.row)
+    # `W W`: both are one tensor.
+    shapes = dict.fromkeys((f"{_bare(a.text)} is {left}", f"{_bare(b.text)} is {right}"))
     return Issue(
         "shape-mismatch",
         a.span.to(b.span),
-        f"{_bare(a.text)} is {left}, {_bare(b.text)} is {right}; {reason}.",
+        f"{', '.join(shapes)}; {reason}.",
         help,
         ((a.span, left), (b.span, right)),
     )

@@ -43,7 +43,7 @@ def _spec(spec: SpecReport) -> dict[str, Any]:
         "verdict": spec.verdict,
         "dims": dict(spec.dims),
         "remarks": list(spec.remarks),
-        "steps": [{"name": name, "reading": text} for name, text in spec.steps],
+        "steps": [{"name": name, "reading": text, "note": spec.notes.get(name)} for name, text in spec.steps],
         "summaries": list(spec.summaries),
         "seconds": round(spec.seconds, 3),
         "checks": [_check(check) for check in spec.checks],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 
 from tensorgrad_cli.report.fold import Line
 from tensorgrad_cli.source import cells
+from tensorgrad_cli.verify.remarks import INDEPENDENT
 from tensorgrad_cli.verify.verdict import (
     LEFT_AND_RIGHT,
     Counterexample,
@@ -87,28 +89,44 @@ def _spec(spec: SpecReport, verbosity: int, failing: bool) -> Iterator[Line]:
     if spec.dims:
         sizes = "  ".join(f"{name} = {size}" for name, size in spec.dims.items())
         yield [("  ", ""), (sizes, "quiet")]
+    told = _Told()
     if not failing:
-        for remark in spec.remarks:
+        for remark in told.new(spec.remarks):
             yield [("  remark: ", "quiet"), (remark, "quiet")]
     if not spec.checks:
         yield [("  nothing to check", "bad")]
-    yield from _chain(spec, shown, verbosity, failing)
+    yield from _chain(spec, shown, verbosity, failing, told)
     for kind, title in _DERIVED:
         checks = [c for c in shown if c.kind == kind]
         if checks:
             yield from _titled(title)
             for check in checks:
-                yield from _derived(check, verbosity)
+                yield from _derived(check, verbosity, told)
     for kind, title in (*_READ, *_OUTSIDE):
         checks = [c for c in shown if c.kind == kind]
         if checks:
             yield from _titled(title)
             yield from (
-                _derivations(spec, checks, verbosity)
+                _derivations(spec, checks, verbosity, told)
                 if kind == "derivation"
-                else _read(spec, checks, verbosity)
+                else _read(spec, checks, verbosity, told)
             )
     yield []
+
+
+class _Told:
+    """Which remarks on the convention of structured tensors a report has made: each is made once."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def new(self, remarks: Sequence[str]) -> Iterator[str]:
+        """The remarks without those that were made before."""
+        for remark in remarks:
+            if remark not in self._said:
+                yield remark
+            if remark.endswith(INDEPENDENT):
+                self._said.add(remark)
 
 
 def _titled(title: str) -> Iterator[Line]:
@@ -116,7 +134,9 @@ def _titled(title: str) -> Iterator[Line]:
     yield [(f"  {title}", "title")]
 
 
-def _chain(spec: SpecReport, shown: list[Result], verbosity: int, failing: bool) -> Iterator[Line]:
+def _chain(
+    spec: SpecReport, shown: list[Result], verbosity: int, failing: bool, told: _Told
+) -> Iterator[Line]:
     checks = [c for c in shown if c.kind == "step"]
     for name, text in spec.steps:
         own = [c for c in checks if c.of == name]
@@ -124,14 +144,16 @@ def _chain(spec: SpecReport, shown: list[Result], verbosity: int, failing: bool)
             continue
         yield []
         yield [("  ", ""), (text, "title")]
+        if name in spec.notes:
+            yield [("    ", ""), (" ".join(spec.notes[name].split()), "quiet")]
         for check in own:
-            yield from _derived(check, verbosity)
+            yield from _derived(check, verbosity, told)
 
 
 # --- derivatives that the chain brings with it
 
 
-def _derived(check: Result, verbosity: int) -> Iterator[Line]:
+def _derived(check: Result, verbosity: int, told: _Told) -> Iterator[Line]:
     """A derivative: formula, rank, shape, subscripts; its pullback; what differences say."""
     formula = check.formula
     if formula is None:
@@ -145,6 +167,8 @@ def _derived(check: Result, verbosity: int) -> Iterator[Line]:
     facts = [shape, *formula.einsum] if shape else list(formula.einsum)
     yield _labelled(f"rank {check.rank}" if check.shape else "scalar", "   ".join(facts), "quiet")
     yield from _details(check)
+    for remark in told.new(check.remarks):
+        yield [("      ", ""), (remark, "quiet")]
     yield [("    ", ""), *_verdict(check, 0), ("  ", ""), (_agreement(check.error), "quiet")]
     if not check.passed:
         yield from _said(check)
@@ -172,14 +196,18 @@ def _details(check: Result) -> Iterator[Line]:
 def _agreement(error: Error | None) -> str:
     if error is None:
         return ""
-    agreed = "exactly" if error.max_rel == 0 else f"to {error.max_rel:.1e}"
-    return f"{agreed}; an error of {error.resolution:.1e} would show"
+    said = []
+    if isfinite(error.max_rel):
+        said.append("exactly" if error.max_rel == 0 else f"to {error.max_rel:.1e}")
+    if isfinite(error.resolution):
+        said.append(f"an error of {error.resolution:.1e} would show")
+    return "; ".join(said)
 
 
 # --- claims, lines of derivations, what was computed elsewhere
 
 
-def _read(spec: SpecReport, checks: Sequence[Result], verbosity: int) -> Iterator[Line]:
+def _read(spec: SpecReport, checks: Sequence[Result], verbosity: int, told: _Told) -> Iterator[Line]:
     wide = max(cells(_word(check)) for check in checks)
     ids = max(len(check.id) for check in checks)
     for check in checks:
@@ -192,10 +220,10 @@ def _read(spec: SpecReport, checks: Sequence[Result], verbosity: int) -> Iterato
             (f"  {check.id:<{ids}}  ", "quiet"),
             (source or (check.formula.text if check.formula else ""), "formula"),
         ]
-        yield from _under(check, spec, verbosity)
+        yield from _under(check, spec, verbosity, told)
 
 
-def _derivations(spec: SpecReport, checks: Sequence[Result], verbosity: int) -> Iterator[Line]:
+def _derivations(spec: SpecReport, checks: Sequence[Result], verbosity: int, told: _Told) -> Iterator[Line]:
     """Derivations one by one, what is to be said of the whole before its lines."""
     numbers: dict[str, list[Result]] = {}
     for check in checks:
@@ -204,10 +232,10 @@ def _derivations(spec: SpecReport, checks: Sequence[Result], verbosity: int) -> 
         at = int(number) - 1 if number.isdigit() else -1
         if 0 <= at < len(spec.summaries):
             yield [("    ", ""), (spec.summaries[at], "")]
-        yield from _read(spec, own, verbosity)
+        yield from _read(spec, own, verbosity, told)
 
 
-def _under(check: Result, spec: SpecReport, verbosity: int) -> Iterator[Line]:
+def _under(check: Result, spec: SpecReport, verbosity: int, told: _Told) -> Iterator[Line]:
     """What stands under a claim: how it was read, why it is wrong, what was expected."""
     expected = check.passed and check.expect not in ("holds", None)
     note = " ".join(check.note.split()) if check.note else ""
@@ -225,7 +253,7 @@ def _under(check: Result, spec: SpecReport, verbosity: int) -> Iterator[Line]:
         yield [("      ", ""), (f"proved by {by}{bound}", "quiet")]
     if check.domain:
         yield [("      ", ""), (check.domain, "quiet")]
-    for remark in check.remarks:
+    for remark in told.new(check.remarks):
         if remark != "equal up to layout":
             yield [("      ", ""), (remark, "quiet")]
     if check.verdict in ("refuted", "ill-formed", "inconclusive"):
@@ -341,7 +369,8 @@ def _more(check: Result, verbosity: int) -> Iterator[Line]:
     if verbosity >= 1 and check.error is not None:
         e = check.error
         asked = f", {e.evaluations} evaluations" if e.evaluations else ""
-        text = f"{e.method}: largest error {e.max_abs:.2e}, bar {e.bar:.2e}, would show {e.resolution:.2e}{asked}"
+        shows = f", would show {e.resolution:.2e}" if isfinite(e.resolution) else ""
+        text = f"{e.method}: largest error {e.max_abs:.2e}, bar {e.bar:.2e}{shows}{asked}"
         yield [("      ", ""), (text, "quiet")]
     if verbosity >= 2:
         yield [("      ", ""), (f"{1000 * check.seconds:.1f} ms", "quiet")]

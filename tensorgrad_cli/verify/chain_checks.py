@@ -13,6 +13,7 @@ from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.verify.certify import Certificate
 from tensorgrad_cli.verify.chain_formulas import ChainCheck, displayed, gradient_chain, pullback_of
 from tensorgrad_cli.verify.formulas import formula
+from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import Counterexample, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -41,6 +42,7 @@ def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
         column=span.column if span else None,
         source=here.source.text if here is not None else "",
         reading=text.equation(equation, naming, implied=False),
+        remarks=derivative_remarks(bench, (derivative,)),
         of=bench.scope.spelling(derivative.numerator),
         wrt=tuple(bench.scope.spelling(name) for name in derivative.denominators),
         rank=len(equation.indices),
@@ -51,6 +53,7 @@ def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
         message="finite differences contradict our own derivative: a bug of ours"
         if reason == "internal"
         else "",
+        note=here.note if here is not None else None,
         details=tuple(_details(bench, check, certificate, naming)),
     )
 

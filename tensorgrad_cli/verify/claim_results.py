@@ -14,6 +14,7 @@ from tensorgrad_cli.verify.decide import Answer
 from tensorgrad_cli.verify.diagnose import Line, diagnose
 from tensorgrad_cli.verify.formulas import reading as written
 from tensorgrad_cli.verify.formulas import shown
+from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import LEFT_AND_RIGHT, Counterexample, Diagnosis, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -65,7 +66,11 @@ def claim_result(
         column=span.column if placed else None,
         source=judged.source.text,
         reading=_reading(judged, naming),
-        remarks=(*(reading.remarks if reading is not None else ()), *_remarks(judged, diagnosis)),
+        remarks=(
+            *(reading.remarks if reading is not None else ()),
+            *derivative_remarks(bench, reading.derivatives if reading is not None else ()),
+            *_remarks(judged, diagnosis),
+        ),
         domain=_domain(answer, naming),
         rank=len(reading.free) if reading is not None else None,
         shape=_shape(bench, judged),

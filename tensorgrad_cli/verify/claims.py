@@ -14,7 +14,7 @@ from tensorgrad_cli.algebra.elaborate import (
     elaborate_expression,
     elaborate_step,
 )
-from tensorgrad_cli.algebra.expression import Chain, Equation, Index
+from tensorgrad_cli.algebra.expression import Chain, Derivative, Equation, Index
 from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.algebra.occurrences import is_indexed
 from tensorgrad_cli.algebra.sides import is_number
@@ -42,7 +42,10 @@ __all__ = [
 
 
 class Reading(Struct, frozen=True):
-    """An equation as read: its sides, how it reads, and the axes of each side where they do not meet."""
+    """An equation as read: its sides, how it reads, and the axes of each side where they do not meet.
+
+    `derivatives` are those that it asks for.
+    """
 
     source: Source
     left: Side
@@ -52,6 +55,7 @@ class Reading(Struct, frozen=True):
     remarks: tuple[str, ...]
     mismatch: Issue | None = None
     at: Chain = ()
+    derivatives: tuple[Derivative, ...] = ()
 
     @property
     def question(self) -> Question:
@@ -104,6 +108,7 @@ def read_claim(
         elaborated.remarks,
         elaborated.mismatch,
         given,
+        elaborated.derivatives,
     )
 
 
@@ -132,12 +137,12 @@ def _shape(shape: tuple[object, ...]) -> str:
 
 def read_start(
     bench: Workbench, source: Source, prefix: str, scope: Scope
-) -> tuple[Side, Chain, tuple[str, ...]]:
-    """Read the start of a derivation. Raises Issue."""
+) -> tuple[Side, tuple[Derivative, ...], tuple[str, ...]]:
+    """Read the start of a derivation: it, the derivatives that it asks for, and remarks. Raises Issue."""
     tree = parse_expression(source, scope.vocabulary)
     side, derivatives, definitions, remarks = elaborate_expression(tree, scope, prefix=prefix)
     bench.calculus.extend(definitions, derivatives)
-    return side, definitions, remarks
+    return side, derivatives, remarks
 
 
 def read_line(bench: Workbench, source: Source, start: Side, prefix: str, scope: Scope) -> Reading:
@@ -149,10 +154,17 @@ def read_line(bench: Workbench, source: Source, start: Side, prefix: str, scope:
         tree, scope, free=free, matrix=None if not start.indices else start.matrix, prefix=prefix
     )
     bench.calculus.extend(definitions, derivatives)
-    return _met(source, start, side, definitions, remarks)
+    return _met(source, start, side, definitions, remarks, derivatives)
 
 
-def _met(source: Source, left: Side, right: Side, definitions: Chain, remarks: tuple[str, ...]) -> Reading:
+def _met(
+    source: Source,
+    left: Side,
+    right: Side,
+    definitions: Chain,
+    remarks: tuple[str, ...],
+    derivatives: tuple[Derivative, ...],
+) -> Reading:
     """Two sides put together: the right one's axes renamed to the left one's where they meet."""
     mismatch = None
     have = tuple(i.dimension for i in right.indices)
@@ -167,7 +179,7 @@ def _met(source: Source, left: Side, right: Side, definitions: Chain, remarks: t
             source.span(),
             f"the start is {_axes(left)}, this line is {_axes(right)}",
         )
-    return Reading(source, left, right, left.indices, definitions, remarks, mismatch)
+    return Reading(source, left, right, left.indices, definitions, remarks, mismatch, derivatives=derivatives)
 
 
 def _axes(side: Side) -> str:

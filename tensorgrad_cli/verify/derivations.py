@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.elaborate import Side
 from tensorgrad_cli.algebra.library import Scope
@@ -45,13 +46,20 @@ def read_derivation(bench: Workbench, number: int, derivation: Derivation) -> Re
     """Read a derivation; never raises for what is written in it."""
     try:
         scope = local_scope(bench, derivation.where)
-        start, _, _ = read_start(bench, derivation.start, f"d{number}.0.", scope)
+        start, derivatives, remarks = read_start(bench, derivation.start, f"d{number}.0.", scope)
     except Issue as issue:
         return ReadDerivation(number, derivation, issue, (issue,) * len(derivation.lines))
-    lines = tuple(
+    lines = [
         _read(bench, line, start, f"d{number}.{k}.", scope) for k, line in enumerate(derivation.lines, 1)
-    )
-    return ReadDerivation(number, derivation, start, lines, scope)
+    ]
+    if lines and not isinstance(lines[0], Issue):
+        # What is to be said of the start is said of the first line, which is an equation with it.
+        lines[0] = replace(
+            lines[0],
+            derivatives=(*derivatives, *lines[0].derivatives),
+            remarks=(*remarks, *lines[0].remarks),
+        )
+    return ReadDerivation(number, derivation, start, tuple(lines), scope)
 
 
 def _read(bench: Workbench, line: Line, start: Side, prefix: str, scope: Scope) -> Reading | Issue:

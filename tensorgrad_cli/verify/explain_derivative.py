@@ -35,6 +35,7 @@ def explain_derivative(bench: Workbench, check: ChainCheck, result: Result) -> I
     ]
     for label, text in (*rows, *result.details):
         yield f"  {label:<9} {text}"
+    yield from (f"  {remark}" for remark in result.remarks)
     yield from _differences(bench, check, result)
     yield from _taylor(bench, check)
     if result.message:
@@ -54,7 +55,8 @@ def _differences(bench: Workbench, check: ChainCheck, result: Result) -> Iterato
     yield f"    ours         {c.claim:.15g}"
     yield f"    differences  {c.truth:.15g}"
     yield f"    off by       {abs(c.claim - c.truth):.1e}, where {c.bar:.1e} is the most that rounding explains"
-    yield f"  an error of {e.resolution:.1e} of an entry would have shown"
+    if np.isfinite(e.resolution):
+        yield f"  an error of {e.resolution:.1e} of an entry would have shown"
     if e.missed is not None:
         yield f"  along random directions: an error below {e.missed:.1e} of the derivative may be missed"
 

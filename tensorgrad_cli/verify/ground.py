@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from tensorgrad_cli.algebra.expression import Apply, Chain, Derivative, Dimension, Expression, Ref
+from tensorgrad_cli.algebra.expression import Apply, Chain, Derivative, Dimension, Equation, Expression, Ref
 from tensorgrad_cli.algebra.library import function_name
-from tensorgrad_cli.algebra.walking import needed, references, subexpressions
+from tensorgrad_cli.algebra.walking import references, subexpressions
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.spec.model import Spec
@@ -27,6 +27,7 @@ class Ground:
         self.scope = spec.scope
         self.calculus = Calculus((), spec.scope)
         self.minimum: dict[str, int] = {}
+        self._read: dict[str, tuple[Equation, frozenset[str]]] = {}
         # Expressions with the derivatives in them written out, as `decide` makes them.
         self.written_out: dict[Expression, Expression | None] = {}
         self.arity = {function_name(name): count for name, count in spec.scope.abstract.items() if count}
@@ -65,8 +66,28 @@ class Ground:
 
     def reached(self, loss: str, name: str) -> bool:
         """Whether a step depends on a tensor or step at all."""
-        equations = needed(tuple(self.calculus.equations.values()), [loss])
-        return any(name in references(equation.expression) for equation in equations)
+        seen = {loss}
+        waiting = [loss]
+        while waiting:
+            found = self._reads(waiting.pop())
+            if name in found:
+                return True
+            waiting += found - seen
+            seen |= found
+        return False
+
+    def _reads(self, step: str) -> frozenset[str]:
+        """What a step's equation reads; nothing where the name has none."""
+        equation = self.calculus.equations.get(step)
+        if equation is None:
+            return frozenset()
+        if step not in self._read or self._read[step][0] is not equation:
+            self._read[step] = (equation, references(equation.expression))
+        return self._read[step][1]
+
+    def depends(self, step: str, name: str, own: bool = False) -> bool:
+        """Whether a step depends on a tensor or another step; of its `own` equation whether that contains it."""
+        return name in self._reads(step) if own else self.reached(step, name)
 
     @cached_property
     def remarks(self) -> tuple[str, ...]:

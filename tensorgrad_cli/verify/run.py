@@ -18,6 +18,7 @@ from tensorgrad_cli.verify.chain_formulas import chain_checks
 from tensorgrad_cli.verify.claim_results import claim_result
 from tensorgrad_cli.verify.claims import Reading, attempt_claim, judge_claim
 from tensorgrad_cli.verify.derivations import derivation_results, read_derivation
+from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import Problem, Report, Result, SpecReport
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -52,7 +53,9 @@ def check_spec(
     steps = tuple(
         (bench.scope.spelling(s.name), text.equation(s.equation, naming, implied=False)) for s in spec.chain
     )
-    remarks = tuple(chain(spec.remarks, *(step.remarks for step in spec.chain), bench.remarks, unrun))
+    asked = derivative_remarks(bench, chain.from_iterable(step.derivatives for step in spec.chain))
+    said = chain.from_iterable(step.remarks for step in spec.chain)
+    remarks = (*spec.remarks, *said, *bench.remarks, *asked, *unrun)
     return SpecReport(
         path=spec.path,
         title=spec.title,
@@ -61,6 +64,7 @@ def check_spec(
         remarks=tuple(dict.fromkeys(remarks)),
         checks=tuple(results),
         steps=steps,
+        notes={bench.scope.spelling(s.name): s.note for s in spec.chain if s.note},
         summaries=tuple(summaries),
         seconds=time.perf_counter() - started,
         note=spec.note,

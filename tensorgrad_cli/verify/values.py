@@ -25,6 +25,7 @@ from tensorgrad_cli.verify.certify import bar_of
 from tensorgrad_cli.verify.claims import read_start
 from tensorgrad_cli.verify.numeric_slips import numeric_slip
 from tensorgrad_cli.verify.points import Point
+from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import Counterexample, Diagnosis, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -200,6 +201,7 @@ def _result(
         source=source,
         of=bench.scope.spelling(derivative.numerator),
         wrt=tuple(bench.scope.spelling(name) for name in derivative.denominators),
+        remarks=derivative_remarks(bench, (derivative,)),
         rank=truth.ndim,
         shape=truth.shape,
         error=Error(
@@ -242,6 +244,7 @@ def _misshapen(
         source=source,
         of=bench.scope.spelling(derivative.numerator),
         wrt=tuple(bench.scope.spelling(name) for name in derivative.denominators),
+        remarks=derivative_remarks(bench, (derivative,)),
         diagnosis=Diagnosis("layout", "equal up to layout: it is the transpose") if turned else None,
         message=f"the array is {have}, the derivative is {want}",
     )

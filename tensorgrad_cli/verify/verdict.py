@@ -126,8 +126,8 @@ class Problem(Struct, frozen=True):
 class SpecReport(Struct, frozen=True):
     """All results of one spec. `verdict` is 'pass', 'fail' or 'error'.
 
-    `steps` are the chain's equations as read, pairs (name, text), for reports that print the chain;
-    `summaries` are sentences about a derivation as a whole.
+    `steps` are the chain's equations as read, pairs (name, text), for reports that print the chain; `notes`
+    what the spec says of some of them, by name; `summaries` are sentences about a derivation as a whole.
     """
 
     path: str
@@ -137,6 +137,7 @@ class SpecReport(Struct, frozen=True):
     remarks: tuple[str, ...] = ()
     checks: tuple[Result, ...] = ()
     steps: tuple[tuple[str, str], ...] = ()
+    notes: Mapping[str, str] = {}
     summaries: tuple[str, ...] = ()
     seconds: float = 0.0
     note: str | None = None

@@ -260,6 +260,8 @@ def test_numpy_second_is_remarked_on(text: str, indexed: str, letters: str) -> N
         ),
         ("v = A u", "A is m×n, u is a column of m;", "Aᵀ u would fit"),
         ("z = A E", "A is m×n, E is p×m;", "E A would fit"),
+        ("z = A A", "A is m×n; the product sums", "Aᵀ A would fit"),
+        ("cost = outer(A, A)", "A is m×n; outer wants two vectors.", None),
         ("z = A Aᵀ A A", "A Aᵀ A is m×n, A is m×n;", None),
         ("x = x + xᵀ", "a row and a column do not meet in +", "x"),
         ("z = A + xᵀ", "a row never broadcasts", None),

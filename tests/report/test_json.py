@@ -137,6 +137,15 @@ def test_parts_of_checks(tree: Any) -> None:
             assert all(isinstance(k, int) for k in check["counterexample"]["at"].values())
 
 
+def test_the_note_of_a_step_stands_with_it_and_its_checks(tree: Any) -> None:
+    noted = {(spec["path"], step["name"]): step["note"] for spec in tree["specs"] for step in spec["steps"]}
+    assert any(noted.values()) and None in noted.values()
+    for spec in tree["specs"]:
+        for check in spec["checks"]:
+            if check["kind"] == "step":
+                assert check["note"] == noted[spec["path"], check["of"]]
+
+
 def test_each_part_stands_where_it_should(tree: Any) -> None:
     for check in checks(tree):
         if check["kind"] in ("step", "gradient", "hessian"):

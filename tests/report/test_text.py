@@ -294,3 +294,72 @@ def test_a_verdict_is_never_in_colour_alone() -> None:
 def test_quiet() -> None:
     assert list(lines(report(SMALL["quadratic_form"]), -1))[:-1] == []
     assert list(lines(report(), -2)) == []
+
+
+# --- what is said beside the formulas
+
+REMARKED = """\
+tensors: {S: {shape: [n, n], structure: symmetric}, x: [n], u: [n]}
+chain:
+  - {step: z = S x, note: the symmetric   product}
+  - {step: k = 3, note: a step without a derivative}
+  - cost = xᵀ z + k
+claims:
+  - ∂cost/∂u = 0
+  - ∂cost/∂S = x xᵀ
+  - ∂⁺cost/∂S = 0
+  - ∂(x[i] x[i])/∂u[j] = 0
+  - ∂z/∂cost = 0
+  - claim: ∂cost/∂S = x xᵀ + x xᵀ
+    expect: refuted
+derivations:
+  - start: ∂cost/∂S
+    steps: [= x xᵀ, = 1 x xᵀ]
+"""
+
+
+@cache
+def remarked() -> Report:
+    spec, _ = read(Source("remarked.yaml", REMARKED))
+    assert spec is not None
+    return report_of([check_spec(spec)], (), 0, 0.0)
+
+
+def test_the_note_of_a_step_stands_under_its_equation() -> None:
+    said = printed(remarked()).splitlines()
+    for step, note in (("z[i]", "the symmetric product"), ("k = 3", "a step without a derivative")):
+        (place,) = [k for k, line in enumerate(said) if line.startswith(f"  {step}")]
+        assert said[place + 1] == f"    {note}"
+
+
+def test_the_convention_of_a_structured_tensor_is_named_once() -> None:
+    remark = "S is symmetric; its entries vary independently in a derivative"
+    assert printed(remarked()).count(remark) == 1
+    (spec,) = remarked().specs
+    made = [check.id for check in spec.checks if remark in check.remarks]
+    assert made == ["step:z/S", "gradient:S", "claim:2", "claim:3", "claim:6", "derivation:1.1"]
+    failing = replace(remarked(), specs=(replace(spec, checks=spec.checks[-1:]),))
+    assert remark not in printed(failing)
+
+
+def test_a_derivative_by_what_nothing_depends_on_is_remarked_on() -> None:
+    (spec,) = remarked().specs
+    remarks = {check.id: check.remarks for check in spec.checks}
+    assert remarks["claim:1"] == ("cost does not depend on u: its derivative is zero",)
+    assert "the equation of cost does not contain S: the derivative is zero" in remarks["claim:3"]
+    assert remarks["claim:4"] == ("what stands under the ∂ does not depend on u: its derivative is zero",)
+    assert remarks["claim:5"] == ("z does not depend on cost: its derivative is zero",)
+    assert not any("does not depend" in remark for remark in remarks["claim:2"])
+    assert "      cost does not depend on u: its derivative is zero" in printed(remarked()).splitlines()
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_what_differences_cannot_resolve_is_not_said_to_show(value: float) -> None:
+    (spec,) = remarked().specs
+    check = next(check for check in spec.checks if check.kind == "gradient")
+    assert check.error is not None
+    blind = replace(check, error=replace(check.error, resolution=value, max_rel=value))
+    of = replace(remarked(), specs=(replace(spec, checks=(blind,)),))
+    for verbosity in (0, 1):
+        said = "".join(piece for line in lines(of, verbosity) for piece, _ in line)
+        assert "would show" not in said and "inf" not in said and "nan" not in said
