@@ -30,8 +30,9 @@ def einsum_subscripts(expression: Expression, order: Sequence[Index]) -> tuple[s
     """For each summand its operands and the result: entries and deltas by their positions, functions,
     powers, operations and parentheses by their free indices; numbers have no operand.
 
-    Letters are the indices' names where those are single letters and not taken. An index of `order` that a
-    summand lacks is not in its result: along it the summand is repeated.
+    The result has the indices `order`, all of them: those that a summand lacks, along which it is repeated,
+    are the last operand's, which is ones (`jp,i->ijp`). Letters are the indices' names where those are single
+    letters and not taken.
     """
     terms = expression.terms if isinstance(expression, Add) else (expression,)
     return tuple(_subscripts(term, order) for term in terms)
@@ -42,10 +43,12 @@ def _subscripts(term: Expression, order: Sequence[Index]) -> str:
     factors = list(_factors(term, used))
     operands = [_operand(factor) for factor in factors]
     carried = dict.fromkeys(index for operand in operands for index in operand)
+    ones = tuple(index for index in order if index not in carried)
+    if ones:
+        operands.append(ones)
     letters = _letters([*order, *carried])
     inputs = ",".join("".join(letters[index] for index in operand) for operand in operands)
-    out = "".join(letters[index] for index in order if index in carried)
-    return f"{inputs}->{out}"
+    return f"{inputs}->{''.join(letters[index] for index in order)}"
 
 
 def _letters(indices: Iterable[Index]) -> dict[Index, str]:
