@@ -30,7 +30,7 @@ from tensorgrad_cli.algebra.matrix import matrix_value
 from tensorgrad_cli.algebra.occurrences import children, is_indexed
 from tensorgrad_cli.algebra.offers import offer_brackets
 from tensorgrad_cli.algebra.reading import Reading
-from tensorgrad_cli.algebra.requests import indexed_derivative
+from tensorgrad_cli.algebra.requests import indexed_derivative, shape_below
 from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.notation.later import not_yet
 from tensorgrad_cli.notation.tree import (
@@ -74,6 +74,13 @@ def _check_names(reading: Reading, tree: Tree) -> None:
                 raise reading.unknown(tree)
         case Mask():
             raise not_yet(tree.span, "a mask")
+        case Derivative(numerator, denominators):
+            _check_names(reading, numerator)
+            for denominator in denominators:
+                base = denominator.base if isinstance(denominator, Indexed | Transposed) else denominator
+                if isinstance(base, Name):
+                    shape_below(reading, base)
+                _check_names(reading, denominator)
         case Indexed(Name(text) as name, positions):
             for position in positions:
                 reading.plain(position)

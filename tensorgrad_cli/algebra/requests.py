@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tensorgrad_cli.algebra.expression import Expression, Index, Position, Ref
+from tensorgrad_cli.algebra.expression import Dimension, Expression, Index, Position, Ref
 from tensorgrad_cli.algebra.index_operations import Env, Reader
+from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.algebra.occurrences import bound_names, is_indexed
 from tensorgrad_cli.algebra.reading import LETTERS, Reading
 from tensorgrad_cli.algebra.values import Value, axes_of
 from tensorgrad_cli.notation.tree import Derivative, Indexed, Name, Transposed, Tree
 from tensorgrad_cli.source import Issue
 
-__all__ = ["indexed_derivative", "matrix_derivative"]
+__all__ = ["indexed_derivative", "matrix_derivative", "shape_below"]
 
 MatrixReader = Callable[[Reading, Tree], Value]
 
@@ -24,8 +25,9 @@ MatrixReader = Callable[[Reading, Tree], Value]
 def indexed_derivative(reading: Reading, tree: Derivative, env: Env, read: Reader) -> Expression:
     """`∂y[i,j]/∂w[p,q]`, `∂C(y[i,j])/∂w[p,q]`, `∂(x[i,k] w[k,j])/∂w[p,q]`.
 
-    Raises `derivative-indices` where only one of numerator and denominator carries indices, and
-    `derivative-index-bound` where an index of a denominator is bound inside the numerator.
+    Raises `derivative` where a denominator is neither a tensor nor a step, `derivative-indices` where only one
+    of numerator and denominator carries indices, and `derivative-index-bound` where an index of a denominator
+    is bound inside the numerator.
     """
     _check_bound(reading, tree, env)
     names: list[str] = []
@@ -69,13 +71,13 @@ def _denominator(
 ) -> tuple[str, tuple[Position, ...]]:
     match denominator:
         case Name(text):
-            shape = reading.shape(denominator)
+            shape = shape_below(reading, denominator)
             if shape:
                 letters = ",".join("pqrstuv"[: len(shape)])
                 raise _indices(tree, denominator, f"{denominator.span.text}[{letters}]")
             return text, ()
         case Indexed(Name(text) as name, positions):
-            shape = reading.shape(name)
+            shape = shape_below(reading, name)
             reading.entry(name.span.text, shape, denominator)
             pairs = zip(positions, shape, strict=True)
             return text, tuple(reading.position(p, env, d, denominator.span) for p, d in pairs)
@@ -87,7 +89,24 @@ def _denominator(
                 f"write ∂{base.span.text} with its indices",
             )
         case _:
-            raise Issue("derivative", denominator.span, "a derivative is by a tensor or a step")
+            raise AssertionError(f"no denominator that the parser makes: {denominator}")
+
+
+def shape_below(reading: Reading, name: Name) -> tuple[Dimension, ...]:
+    """The shape of what is differentiated by. Raises `derivative` for what is neither a tensor nor a step."""
+    text, written = name.text, name.span.text
+    if reading.scope.shape(text) is None:
+        kind = "function" if reading.is_function(text) else BUILTINS.get(text)
+        if kind is None and text in reading.scope.dimensions:
+            kind = "dimension"
+        if kind is not None:
+            word = {"operation": "an operation", "matrix": "an operation", "constant": "a number"}.get(
+                kind, f"a {kind}"
+            )
+            message = f"a derivative is by a tensor or a step, and {written} is {word}"
+            help = f"the derivative of {written} is written {written}'(…)" if kind == "function" else None
+            raise Issue("derivative", name.span, message, help)
+    return reading.shape(name)
 
 
 def _indices(tree: Derivative, part: Tree, offer: str) -> Issue:
@@ -106,10 +125,9 @@ def matrix_derivative(reading: Reading, tree: Derivative, read: MatrixReader) ->
     axes: list[Index] = []
     for denominator in tree.denominators:
         base = denominator.base if isinstance(denominator, Transposed) else denominator
-        if not isinstance(base, Name):
-            raise Issue("derivative", denominator.span, "a derivative is by a tensor or a step")
+        assert isinstance(base, Name), "indices make index notation, and the parser makes nothing else"
         names.append(base.text)
-        axes += axes_of(reading.shape(base))
+        axes += axes_of(shape_below(reading, base))
     top, numerator = _matrix_numerator(reading, tree, read)
     name = reading.derivative(top, names, tree.own)
     expression = Ref(name, (*numerator.axes, *axes))

@@ -370,7 +370,7 @@ def test_an_expression_under_a_derivative_is_a_definition() -> None:
         ("∂z[i,j]/∂W = 0", "derivative-indices"),
         ("∂(sum[k] x[k]^2)/∂x[k] = 0", "derivative-index-bound"),
         ("s = a[k] ∂(x[k] c[k])/∂x[k]", "derivative-index-bound"),
-        ("∂cost/∂q[i] = 0", "unknown-tensor"),
+        ("∂cost/∂q[i] = 0", "derivative"),
         ("∂cost/∂W[p] = 0", "wrong-rank"),
     ],
 )
@@ -445,6 +445,24 @@ def test_wrong_rank_names_the_tensor_and_its_shape() -> None:
 def test_what_cannot_be_read_yet_says_so(line: str) -> None:
     found = issue(line)
     assert found.code == "not-yet" and "yet" in found.message
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("∂cost/∂f = 0", "f is a function"),
+        ("∂cost/∂f[i] = 0", "f is a function"),
+        ("∂z[i,j]/∂tanh = 0", "tanh is a function"),
+        ("∂cost/∂m = 0", "m is a dimension"),
+        ("∂cost/∂pi = 0", "pi is a number"),
+        ("∂cost/∂tr = 0", "tr is an operation"),
+        ("∂²cost/∂x∂logsumexp = 0", "logsumexp is an operation"),
+    ],
+)
+def test_a_derivative_is_by_a_tensor_or_a_step(line: str, said: str) -> None:
+    found = issue(line)
+    assert found.code == "derivative"
+    assert found.message == f"a derivative is by a tensor or a step, and {said}"
 
 
 def test_a_layers_name_may_be_a_function_or_a_tensor() -> None:

@@ -138,8 +138,8 @@ def test_the_right_example_yields_none(code: Code, tmp_path: Path) -> None:
 
 
 def test_only_what_no_text_can_cause_has_no_example() -> None:
-    """`internal` is a bug of ours; `derivative` stands behind the parser, which refuses such denominators first."""
-    assert {code.name for code in codes().values() if code not in EXAMPLES} == {"derivative", "internal"}
+    """`internal` is a bug of ours."""
+    assert {code.name for code in codes().values() if code not in EXAMPLES} == {"internal"}
 
 
 @pytest.mark.parametrize("code", list(codes().values()), ids=lambda code: code.name)
