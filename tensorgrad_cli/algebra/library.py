@@ -144,10 +144,6 @@ class Scope(Struct, frozen=True, dict=True):
             spellings={**self.spellings, name: spelling or name},
         )
 
-    def with_tensors(self, tensors: Iterable[Tensor]) -> Scope:
-        """The scope with more declared tensors."""
-        return replace(self, tensors={**self.tensors, **{t.name: t for t in tensors}})
-
     def spelling(self, name: str) -> str:
         """The name as the reader wrote it."""
         return self.spellings.get(name, name)

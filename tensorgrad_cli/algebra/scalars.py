@@ -102,26 +102,24 @@ def split_coefficient(term: Expression) -> tuple[Fraction, Expression]:
             return Fraction(1), term
 
 
-def positive(expression: Expression, tensors: frozenset[str] = frozenset()) -> bool:
-    """Whether the value is surely > 0 wherever there is one; `tensors` are known to be positive."""
+def positive(expression: Expression) -> bool:
+    """Whether the value is surely > 0 wherever there is one."""
     match expression:
         case Const(value):
             return value > 0
-        case Ref(tensor):
-            return tensor in tensors
         case Apply("pow", (0, 0), (base, _)):
-            return positive(base, tensors)
+            return positive(base)
         case Apply("sqrt", (0,), (argument,)):
-            return positive(argument, tensors)
+            return positive(argument)
         case Apply("pi"):
             return True
         case Apply(function, order):
             return function in _POSITIVE_FUNCTIONS and not any(order)
         case Product(parts) | Add(parts):
-            return all(positive(part, tensors) for part in parts)
+            return all(positive(part) for part in parts)
         case Sum(_, body):
-            return positive(body, tensors)
-        case Delta() | Op():
+            return positive(body)
+        case Ref() | Delta() | Op():
             return False
 
 

@@ -13,7 +13,6 @@ from functools import lru_cache
 
 __all__ = [
     "GREEK",
-    "ascii_name",
     "canonical",
     "is_name",
     "is_wide",
@@ -165,11 +164,6 @@ def _spelled(character: str) -> str:
     if "\u0300" <= character <= "\u036f":
         return "_" + _ACCENTS.get(character, f"u{ord(character):04x}")
     return _WORDS.get(character) or f"u{ord(character):04x}"
-
-
-def ascii_name(name: str) -> str:
-    """A spelling of the name in ASCII that is read back as the same name."""
-    return canonical(name)
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tensorgrad_cli.numeric.steps import BATCH, Plan
 
-__all__ = ["Branch", "recorded", "ties", "unchanged"]
+__all__ = ["Branch", "recorded", "ties"]
 
 
 class Branch(Struct, frozen=True, eq=False):
@@ -46,19 +46,6 @@ def recorded(plan: Plan, slots: Sequence[Any], step: str) -> Iterable[Branch]:
         if watch.margin is not None:
             tie = np.asarray(slots[watch.margin]).transpose(watch.permutation).real == 0
         yield Branch(step, number, watch.function, value, tie, batched)
-
-
-def unchanged(points: Iterable[Branch], centre: Iterable[Branch], count: int) -> Any:
-    """For each of `count` points of a batch: whether every function took the branches of the centre."""
-    known = {(branch.step, branch.number): branch.codes for branch in centre}
-    same = np.ones(count, dtype=bool)
-    for branch in points:
-        equal = branch.codes == known[branch.step, branch.number]
-        if branch.batched:
-            same &= equal.reshape(count, -1).all(axis=1)
-        else:
-            same &= bool(equal.all())
-    return same
 
 
 def ties(branches: Iterable[Branch]) -> tuple[tuple[Branch, tuple[int, ...]], ...]:

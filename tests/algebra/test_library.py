@@ -55,7 +55,6 @@ def test_a_scope_knows_shapes() -> None:
     assert later.shape("w") == (M, N)
     assert later.spelling("y_hat") == "ŷ"
     assert later.spelling("w") == "w"
-    assert later.with_tensors([Tensor("b", (N,))]).shape("b") == (N,)
 
 
 def test_a_scope_has_a_vocabulary_of_its_own() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorgrad_cli.notation.names import GREEK, ascii_name, canonical, is_name, plain_letter, unicode_name
+from tensorgrad_cli.notation.names import GREEK, canonical, is_name, plain_letter, unicode_name
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,6 @@ def test_every_spelling_is_read_back_as_the_same_name(name: str) -> None:
     assert one.isascii()
     assert is_name(one)
     assert canonical(one) == one
-    assert canonical(ascii_name(one)) == one
     assert is_name(unicode_name(one))
     assert canonical(unicode_name(one)) == one
     for form in ("NFC", "NFD"):

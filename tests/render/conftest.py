@@ -56,7 +56,7 @@ def _check(equation: Equation, scope: Scope, naming: Naming) -> None:
     """Every notation on one line, sums implied and written, reads back as the same equation."""
     declared = equation.tensor.startswith("∂") or scope.shape(equation.tensor) is not None
     if not declared:
-        scope = scope.with_tensors([Tensor(equation.tensor, equation.shape)])
+        scope = scope.with_step(equation.tensor, equation.shape, naming.spelling(equation.tensor))
     wanted = _as_second(equation.expression, naming)
     for notation in (text, ascii):
         for implied in (True, False):
@@ -81,7 +81,7 @@ def _check(equation: Equation, scope: Scope, naming: Naming) -> None:
 def _check_matrix(equation: Equation, scope: Scope, naming: Naming) -> None:
     """Matrix notation, where there is any, reads back as the same equation."""
     if scope.shape(equation.tensor) is None and not equation.tensor.startswith("∂"):
-        scope = scope.with_tensors([Tensor(equation.tensor, equation.shape)])
+        scope = scope.with_step(equation.tensor, equation.shape, naming.spelling(equation.tensor))
     for ascii_only in (False, True):
         written = matrix.equation(equation, naming, ascii=ascii_only)
         if written is None:

@@ -400,8 +400,3 @@ def renamed(expression: Expression, names: Mapping[str, str]) -> Expression:
 
 def _renamed(side: Side, names: Mapping[str, str]) -> Side:
     return Side(renamed(side.expression, names), side.indices, side.row, side.matrix)
-
-
-def equations_of(bench: Workbench, names: Iterable[str]) -> Chain:
-    """The equations that some names depend on."""
-    return bench.calculus.closure(names)
