@@ -37,6 +37,7 @@ __all__ = [
     "dimension_colour",
     "matches",
     "name_colour",
+    "shared",
     "signature",
 ]
 
@@ -118,13 +119,23 @@ def _blind_colour(index: Index) -> int:
     return dimension_colour(index.dimension)
 
 
+@lru_cache(maxsize=1 << 15)
+def shared(expression: Expression) -> Expression:
+    """The one object that stands for all that are equal, where their parts do already: in a formula that nests
+    deeply equal parts are then the same part, and no comparison or look-up has to walk them."""
+    return expression
+
+
 def alike(left: Expression, right: Expression) -> bool:
     """Whether two expressions are the same but for the names of bound indices and the order of factors
     and terms."""
-    if left == right:
+    if left is right:
         return True
+    # Signatures and hashes are kept; a comparison walks both.
     if left.free != right.free or blind(left) != blind(right):
         return False
+    if hash(left) == hash(right) and left == right:
+        return True
     return next(matches(left, right, {}, frozenset()), None) is not None
 
 
@@ -133,7 +144,9 @@ def matches(
 ) -> Iterator[Binding]:
     """Every way to read the target as the pattern with its indices `open_` replaced by indices of the
     target. `binding` is what is settled so far."""
-    if pattern.free.isdisjoint(open_) and pattern == target:
+    if pattern.free.isdisjoint(open_) and (
+        pattern is target or (hash(pattern) == hash(target) and pattern == target)
+    ):
         yield binding
         return
     match pattern, target:

@@ -29,10 +29,10 @@ from tensorgrad_cli.algebra.expression import (
     negate,
     power,
 )
-from tensorgrad_cli.algebra.matching import Binding, blind, matches
+from tensorgrad_cli.algebra.matching import Binding, blind, matches, shared
 from tensorgrad_cli.algebra.scalars import based, factors_of, is_size, powers_collected, split_coefficient
 from tensorgrad_cli.algebra.sums import one_sum
-from tensorgrad_cli.algebra.walking import mapped, subexpressions
+from tensorgrad_cli.algebra.walking import mapped, occurring
 
 __all__ = ["reused"]
 
@@ -95,7 +95,7 @@ def _weight(expression: Expression) -> int:
     # How many parts are more than entries, numbers and sizes, their products, quotients and whole powers.
     plain = (Const, Ref, Delta, Product)
     count = 0
-    for part in subexpressions(expression):
+    for part in occurring(expression):
         if _is_power(part):
             count += based(part)[1].denominator != 1
         else:
@@ -110,9 +110,9 @@ def _is_power(expression: Expression) -> bool:
 def _renamed(expression: Expression, table: _Table, done: dict[Expression, Expression]) -> Expression:
     known = done.get(expression)
     if known is None:
-        current = mapped(expression, lambda part: _renamed(part, table, done))
+        current = shared(mapped(expression, lambda part: _renamed(part, table, done)))
         product = isinstance(current, Product) or _is_power(current)
-        known = _divided(current, table) if product else _named(current, table)
+        known = shared(_divided(current, table) if product else _named(current, table))
         done[expression] = known
     return known
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from tensorgrad_cli.algebra.expression import Chain, Equation, Expression, subtract
+from tensorgrad_cli.algebra.matching import shared
 from tensorgrad_cli.algebra.reuse import reused
 from tensorgrad_cli.algebra.scalars import SCALAR_RULES
 from tensorgrad_cli.algebra.sums import SUM_RULES, one_sum
@@ -27,6 +28,7 @@ def simplified(expression: Expression) -> Expression:
     """The expression with deltas summed, sums joined, like terms and powers collected, numbers folded."""
     if len(_DONE) > _REMEMBERED:
         _DONE.clear()
+        _SETTLED.clear()
     return _simplified(expression)
 
 
@@ -47,21 +49,25 @@ def _tidy_side(equation: Equation) -> Expression:
     return simplified(equation.expression)
 
 
-# What has been simplified, and into what: chains, claims and their diagnoses share most of their parts.
+# What has been simplified, and into what: chains, claims and their diagnoses share most of their parts. The
+# results by identity too, so that none is looked up by walking it.
 _DONE: dict[Expression, Expression] = {}
+_SETTLED: dict[int, Expression] = {}
 _REMEMBERED = 20_000
 
 
 def _simplified(expression: Expression) -> Expression:
+    if id(expression) in _SETTLED:
+        return expression
     known = _DONE.get(expression)
     if known is not None:
         return known
-    current = mapped(expression, _simplified)
+    current = shared(mapped(expression, _simplified))
     for rule in RULES:
         changed = rule(current)
         if changed is not None:
             current = _simplified(changed)
             break
     _DONE[expression] = current
-    _DONE[current] = current
+    _SETTLED[id(current)] = current
     return current

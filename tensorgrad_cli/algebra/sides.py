@@ -17,7 +17,7 @@ from tensorgrad_cli.algebra.ranges import shape_words
 from tensorgrad_cli.algebra.reading import LETTERS, Reading
 from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.values import Value
-from tensorgrad_cli.algebra.walking import references, subexpressions
+from tensorgrad_cli.algebra.walking import occurring, references
 from tensorgrad_cli.notation.tree import Call, Indexed, Name, Tree, WrittenSum
 from tensorgrad_cli.source import Issue
 
@@ -78,7 +78,7 @@ def indexed_side(reading: Reading, tree: Tree, env: dict[str, Index], which: str
 def is_number(expression: Expression) -> bool:
     """Whether an expression is made of numbers and sizes alone."""
     return not references(expression) and not any(
-        isinstance(part, Op) or part.free for part in subexpressions(expression)
+        isinstance(part, Op) or part.free for part in occurring(expression)
     )
 
 

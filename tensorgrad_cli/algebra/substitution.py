@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from tensorgrad_cli.algebra.expression import (
@@ -25,7 +25,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.walking import mapped
 
-__all__ = ["freshened", "substitute"]
+__all__ = ["freshened", "substitute", "substitute_all"]
 
 
 def _moved(position: Position, replacement: Mapping[Index, Position]) -> Position:
@@ -73,8 +73,34 @@ def _moved_affine(
 
 def substitute(expression: Expression, replacement: Mapping[Index, Position]) -> Expression:
     """The expression with free indices replaced by positions; bound ones are left as they are."""
-    if not replacement or expression.free.isdisjoint(replacement):
+    return _substituted(expression, replacement, {}) if replacement else expression
+
+
+def substitute_all(
+    expressions: Iterable[Expression], replacement: Mapping[Index, Position]
+) -> list[Expression]:
+    """The same of several expressions: what stands in more than one of them is done once."""
+    done: _Done = {}
+    return [_substituted(expression, replacement, done) for expression in expressions]
+
+
+# By identity, what was done before to the parts of one expression: it stands in many places what a product
+# rule reads again and again.
+_Done = dict[int, Expression]
+
+
+def _substituted(expression: Expression, replacement: Mapping[Index, Position], done: _Done) -> Expression:
+    if expression.free.isdisjoint(replacement):
         return expression
+    known = done.get(id(expression))
+    if known is None:
+        known = done[id(expression)] = _substituted_anew(expression, replacement, done)
+    return known
+
+
+def _substituted_anew(
+    expression: Expression, replacement: Mapping[Index, Position], done: _Done
+) -> Expression:
     match expression:
         case Const():
             return expression
@@ -92,17 +118,31 @@ def substitute(expression: Expression, replacement: Mapping[Index, Position]) ->
                 operation,
                 bound,
                 tuple(_moved(position, replacement) for position in out),
-                tuple(substitute(argument, replacement) for argument in arguments),
+                tuple(_substituted(argument, replacement, done) for argument in arguments),
                 parameters,
             )
         case Apply() | Product() | Sum() | Add():
-            return mapped(expression, lambda part: substitute(part, replacement))
+            return mapped(expression, lambda part: _substituted(part, replacement, done))
         case _:
             assert_never(expression)
 
 
 def freshened(expression: Expression) -> Expression:
-    """The same expression with every bound index renamed to a fresh one (sizes are left alone)."""
+    """The same expression with every bound index renamed to a fresh one (sizes are left alone).
+
+    What is one object within it stays one: sums beside one another may share their indices.
+    """
+    return _freshened(expression, {})
+
+
+def _freshened(expression: Expression, done: _Done) -> Expression:
+    known = done.get(id(expression))
+    if known is None:
+        known = done[id(expression)] = _freshened_anew(expression, done)
+    return known
+
+
+def _freshened_anew(expression: Expression, done: _Done) -> Expression:
     match expression:
         case Const() | Ref() | Delta():
             return expression
@@ -110,17 +150,17 @@ def freshened(expression: Expression) -> Expression:
             if all(index.serial < 0 for index in indices):
                 return expression
             renamed = {index: fresh(index) for index in indices}
-            return Sum(tuple(renamed.values()), substitute(freshened(body), renamed))
+            return Sum(tuple(renamed.values()), substitute(_freshened(body, done), renamed))
         case Op(operation, bound, out, arguments, parameters):
             renamed = {index: fresh(index) for index in bound}
             return Op(
                 operation,
                 tuple(renamed.values()),
                 out,
-                tuple(substitute(freshened(argument), renamed) for argument in arguments),
+                tuple(substitute(_freshened(argument, done), renamed) for argument in arguments),
                 parameters,
             )
         case Apply() | Product() | Add():
-            return mapped(expression, freshened)
+            return mapped(expression, lambda part: _freshened(part, done))
         case _:
             assert_never(expression)

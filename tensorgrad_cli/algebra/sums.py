@@ -33,7 +33,7 @@ from tensorgrad_cli.algebra.expression import (
     summation,
 )
 from tensorgrad_cli.algebra.scalars import factors_of, is_size
-from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.substitution import freshened, substitute_all
 from tensorgrad_cli.algebra.walking import subexpressions
 
 __all__ = ["SUM_RULES", "components", "fits", "one_sum"]
@@ -173,8 +173,7 @@ def delta_summed(expression: Expression) -> Expression | None:
             for side, other in sides:
                 if side == index and fits(index, other, rest):
                     left = tuple(i for i in expression.indices if i != index)
-                    moved = (substitute(part, {index: other}) for part in rest)
-                    return summation(left, multiply(*moved))
+                    return summation(left, multiply(*substitute_all(rest, {index: other})))
     return None
 
 

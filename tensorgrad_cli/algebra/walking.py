@@ -28,7 +28,7 @@ from tensorgrad_cli.algebra.expression import (
     summation,
 )
 
-__all__ = ["children", "mapped", "needed", "references", "subexpressions"]
+__all__ = ["children", "mapped", "needed", "nodes", "occurring", "references", "subexpressions"]
 
 
 # Looked up by class: a `match` tries the classes one after another, and every walk comes through here.
@@ -92,11 +92,41 @@ def subexpressions(expression: Expression) -> Iterator[Expression]:
         stack.extend(reversed(children(current)))
 
 
+def occurring(expression: Expression) -> Iterator[Expression]:
+    """The expression and all that stands in it, outer ones first, each object once: where a derivative reads
+    the same part again and again, no more than the parts there are."""
+    seen = {id(expression)}
+    stack = [expression]
+    while stack:
+        current = stack.pop()
+        yield current
+        for part in reversed(children(current)):
+            if id(part) not in seen:
+                seen.add(id(part))
+                stack.append(part)
+
+
+def nodes(expression: Expression) -> int:
+    """How many expressions stand in it, itself included, as often as they are written."""
+    counts: dict[int, int] = {}
+    stack = [expression]
+    while stack:
+        current = stack[-1]
+        inner = children(current)
+        waiting = [part for part in inner if id(part) not in counts]
+        if waiting:
+            stack += waiting
+            continue
+        counts[id(current)] = 1 + sum(counts[id(part)] for part in inner)
+        stack.pop()
+    return counts[id(expression)]
+
+
 @lru_cache(maxsize=4096)
 def references(expression: Expression) -> frozenset[str]:
     """The names of the tensors, steps and derivatives that an expression reads (`RANGE` left out)."""
     found: set[str] = set()
-    for part in subexpressions(expression):
+    for part in occurring(expression):
         if isinstance(part, Ref):
             found.add(part.tensor)
             found |= _gathered(part.indices)

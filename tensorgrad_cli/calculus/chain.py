@@ -26,7 +26,7 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.library import Scope, derivative_name
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.substitution import freshened, substitute
-from tensorgrad_cli.algebra.walking import needed, references, subexpressions
+from tensorgrad_cli.algebra.walking import needed, occurring, references
 from tensorgrad_cli.calculus.derivative import derivative, lowered
 
 __all__ = ["Calculus", "jacobian", "pullback", "tensor_indices"]
@@ -262,7 +262,7 @@ def _names(taken: Iterable[str]) -> Iterator[str]:
 def index_names(equation: Equation) -> set[str]:
     """The names of all indices of an equation, bound ones included."""
     names = {index.name for index in equation.indices}
-    for part in subexpressions(equation.expression):
+    for part in occurring(equation.expression):
         names |= {index.name for index in part.free}
     return names
 
@@ -272,7 +272,7 @@ def tensor_indices(equation: Equation, tensor: str, shape: tuple[Dimension, ...]
     they are plain and distinct, else new ones."""
     reads = {
         part.indices
-        for part in subexpressions(equation.expression)
+        for part in occurring(equation.expression)
         if isinstance(part, Ref) and part.tensor == tensor
     }
     if len(reads) == 1:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.expression import Dimension, Equation, Expression, Index
 from tensorgrad_cli.algebra.tensors import Tensor
-from tensorgrad_cli.algebra.walking import references, subexpressions
+from tensorgrad_cli.algebra.walking import occurring, references
 from tensorgrad_cli.exact.batches import Batches, orthonormal_shapes
 from tensorgrad_cli.exact.contract import ordered
 from tensorgrad_cli.exact.definitions import Definitions
@@ -155,7 +155,7 @@ class Claims:
                 dimensions_of(side),
                 least_sizes(side, self._shape),
                 references(side),
-                frozenset(part.free for part in subexpressions(side)),
+                frozenset(part.free for part in occurring(side)),
                 conditions((side,), self._definitions.signs),
             )
         return found

@@ -9,7 +9,7 @@ from msgspec import Struct
 from tensorgrad_cli.algebra.expression import Apply, Const, Expression
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.library import function_domain, instantiate
-from tensorgrad_cli.algebra.walking import subexpressions
+from tensorgrad_cli.algebra.walking import occurring
 from tensorgrad_cli.exact.definitions import COMPARISONS, NATIVE
 from tensorgrad_cli.exact.intervals import Interval
 from tensorgrad_cli.exact.signs import Signs
@@ -31,7 +31,7 @@ def conditions(expressions: Iterable[Expression], signs: Signs) -> tuple[Require
     """What has to hold for the expanded `expressions` to be real and finite, without what is known to."""
     found = []
     for expression in expressions:
-        for part in subexpressions(expression):
+        for part in occurring(expression):
             if isinstance(part, Apply) and not any(part.order):
                 found += [need for need in _needs(part) if not _is_known(need, signs.of(need.expression))]
             if isinstance(part, Apply) and part.function in _JUMPS:

@@ -23,7 +23,7 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
 )
 from tensorgrad_cli.algebra.tensors import Tensor
-from tensorgrad_cli.algebra.walking import subexpressions
+from tensorgrad_cli.algebra.walking import occurring
 
 __all__ = ["pointwise"]
 
@@ -45,7 +45,7 @@ def pointwise(
     for expressions, indices in groups:
         standing = set(indices)
         for expression in expressions:
-            for part in subexpressions(expression):
+            for part in occurring(expression):
                 standing |= part.free
                 found -= _met(part, shape)
         dimensions = [index.dimension for index in standing]

@@ -20,7 +20,7 @@ from tensorgrad_cli.algebra.expression import (
     Ref,
     Sum,
 )
-from tensorgrad_cli.algebra.walking import subexpressions
+from tensorgrad_cli.algebra.walking import occurring
 
 __all__ = ["Condition", "assignments", "dimensions_of", "least_sizes"]
 
@@ -36,7 +36,7 @@ _SIGNS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.
 def dimensions_of(expression: Expression) -> frozenset[Dimension]:
     """The dimensions of all indices in an expression."""
     found: set[Dimension] = set()
-    for part in subexpressions(expression):
+    for part in occurring(expression):
         found.update(index.dimension for index in part.free)
         if isinstance(part, Sum):
             found.update(index.dimension for index in part.indices)
@@ -50,7 +50,7 @@ def least_sizes(
 ) -> dict[str, int]:
     """The sizes that fixed positions ask for: `x[i,3]` wants the second dimension of x to be at least 4."""
     least: dict[str, int] = {}
-    for part in subexpressions(expression):
+    for part in occurring(expression):
         for dimension, position in _placed(part, shape):
             if isinstance(position, int) and position >= 0 and dimension.names == (dimension.name,):
                 least[dimension.name] = max(least.get(dimension.name, 0), position + 1)

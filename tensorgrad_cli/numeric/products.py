@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -30,7 +31,7 @@ from tensorgrad_cli.algebra.expression import (
     fresh,
 )
 from tensorgrad_cli.algebra.substitution import freshened, substitute
-from tensorgrad_cli.algebra.walking import subexpressions
+from tensorgrad_cli.algebra.walking import occurring
 
 __all__ = ["Summand", "plain", "summands"]
 
@@ -170,7 +171,7 @@ def _substituted(factor: Expression, moved: Mapping[Index, Index | int]) -> Expr
 
 def _bound(expression: Expression) -> set[Index]:
     found: set[Index] = set()
-    for part in subexpressions(expression):
+    for part in occurring(expression):
         if isinstance(part, Sum):
             found.update(part.indices)
         elif isinstance(part, Op):
@@ -210,6 +211,7 @@ def _branches(addition: Add) -> list[Expression]:
     return [*with_delta, add(*rest)] if rest else with_delta
 
 
+@lru_cache(maxsize=1 << 14)
 def _exposes_delta(expression: Expression) -> bool:
     match expression:
         case Delta():

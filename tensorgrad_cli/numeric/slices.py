@@ -24,7 +24,7 @@ from tensorgrad_cli.algebra.expression import (
     Sum,
     summation,
 )
-from tensorgrad_cli.algebra.walking import mapped, subexpressions
+from tensorgrad_cli.algebra.walking import mapped, occurring, subexpressions
 from tensorgrad_cli.numeric.environment import Environment
 from tensorgrad_cli.numeric.evaluate import evaluate
 from tensorgrad_cli.numeric.probe import Perturb
@@ -87,7 +87,7 @@ def _stages(equations: Chain, base: Environment, by: str, axis: int) -> list[Sta
     whole: set[str] = set()
     stages: list[Stage] = []
     for equation in equations:
-        names = {part.tensor for part in subexpressions(equation.expression) if isinstance(part, Ref)}
+        names = {part.tensor for part in occurring(equation.expression) if isinstance(part, Ref)}
         stage = None
         if not names & whole:
             stage = _restricted(equation, cut) or _exchanging(equation, cut, base)
@@ -106,7 +106,7 @@ def _slice_index(expression: Expression, cut: dict[str, int]) -> Index | None:
     """The one index that stands at the sliced axis of every sliced tensor; None where there is none."""
     found = {
         part.indices[cut[part.tensor]]
-        for part in subexpressions(expression)
+        for part in occurring(expression)
         if isinstance(part, Ref) and part.tensor in cut
     }
     index = found.pop() if len(found) == 1 else None

@@ -123,12 +123,22 @@ def _joined(parts: Sequence[str]) -> str:
 class _Latex:
     def __init__(self, naming: Naming) -> None:
         self.naming = naming
+        # By identity, what stands in several places; each expression is kept, so that its id stays taken. The
+        # only factor above a bar is looked at twice.
+        self._known: dict[tuple[int, int, tuple[tuple[Index, str], ...]], tuple[Expression, str]] = {}
 
     def name(self, text: str) -> str:
         return name(self.naming.spelling(text))
 
     def show(self, e: Expression, names: Names, strength: int) -> str:
         """An expression where at least `strength` is needed."""
+        key = (id(e), strength, tuple(names.items()))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = (e, self._show(e, names, strength))
+        return known[1]
+
+    def _show(self, e: Expression, names: Names, strength: int) -> str:
         match e:
             case Const(value):
                 return self.number(value, strength)

@@ -23,6 +23,7 @@ from tensorgrad_cli.algebra.expression import (
     Dimension,
     Equation,
     Expression,
+    Index,
     Op,
     Position,
     Product,
@@ -66,6 +67,10 @@ class Linear:
         self.naming = naming
         self.glyphs = glyphs
         self.implied = implied
+        # Pieces of what stands in several places, by identity; each expression is kept, so that its id stays
+        # taken. A divisor is looked at twice, and what a product rule reads stands again and again.
+        self._pieces: dict[tuple[int, bool, tuple[tuple[Index, str], ...]], tuple[Expression, Piece]] = {}
+        self._explicit: Linear | None = None
 
     def equation(self, equation: Equation) -> str:
         """`w̄[k,j] = x[i,k] z̄[i,j]`."""
@@ -79,13 +84,26 @@ class Linear:
 
     def explicit(self) -> Linear:
         """The same printer with every sum written."""
-        return Linear(self.naming, self.glyphs, False)
+        if not self.implied:
+            return self
+        if self._explicit is None:
+            self._explicit = Linear(self.naming, self.glyphs, False)
+        return self._explicit
 
     # --- nodes
 
     def piece(self, e: Expression, names: Names, summand: bool = False) -> Piece:
         """An expression. `summand`: it stands alone in a line, a parenthesis or an argument, or as a term of a
         sum there, where a product sums what the language implies."""
+        if isinstance(e, Const | Ref | Delta):
+            return self._piece(e, names, summand)
+        key = (id(e), summand, tuple(names.items()))
+        known = self._pieces.get(key)
+        if known is None:
+            known = self._pieces[key] = (e, self._piece(e, names, summand))
+        return known[1]
+
+    def _piece(self, e: Expression, names: Names, summand: bool) -> Piece:
         match e:
             case Const(value):
                 return self.number(value)

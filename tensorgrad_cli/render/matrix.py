@@ -78,6 +78,8 @@ class _Writer:
         self.glyphs = glyphs
         self.linear = Linear(naming, glyphs, implied=True)
         self.blocks = Blocks(glyphs)
+        # By identity, what stands in several places; each expression is kept, so that its id stays taken.
+        self._known: dict[int, tuple[Expression, Block]] = {}
 
     def whole(self, e: Expression, axes: tuple[Index, ...]) -> Block:
         """An expression as a block with exactly these axes."""
@@ -89,6 +91,13 @@ class _Writer:
         raise NoMatrixForm
 
     def block(self, e: Expression) -> Block:
+        """An expression as a block, with the axes that it has."""
+        known = self._known.get(id(e))
+        if known is None:
+            known = self._known[id(e)] = (e, self._block(e))
+        return known[1]
+
+    def _block(self, e: Expression) -> Block:
         match e:
             case Const(value):
                 plain = value.denominator == 1 and value >= 0

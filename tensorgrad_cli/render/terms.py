@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from tensorgrad_cli.algebra.expression import Apply, Const, Delta, Expression, Index, Op, Product, Ref, Sum
 from tensorgrad_cli.algebra.scalars import is_size
-from tensorgrad_cli.algebra.walking import subexpressions
+from tensorgrad_cli.algebra.walking import occurring
 
 __all__ = ["factors_of", "ordered", "signed", "split", "unpinned"]
 
@@ -60,15 +60,16 @@ def split(factors: Sequence[Expression]) -> tuple[Fraction, list[Expression], li
 
 def unpinned(indices: Sequence[Index], body: Expression) -> tuple[Index, ...]:
     """The summed indices whose range nothing in the body tells: it has to be written."""
-    parts = tuple(subexpressions(body))
-    pinned = {
-        place
-        for part in parts
-        if isinstance(part, Ref | Op)
-        for place in (part.indices if isinstance(part, Ref) else part.out)
-        if isinstance(place, Index)
-    }
-    missing = [index for index in indices if index not in pinned]
+    parts: list[Expression] = []
+    untold = set(indices)
+    for part in occurring(body):
+        parts.append(part)
+        if isinstance(part, Ref | Op):
+            untold.difference_update(part.indices if isinstance(part, Ref) else part.out)
+            if not untold:
+                # Told near the beginning, mostly: the rest need not be looked at.
+                return ()
+    missing = [index for index in indices if index in untold]
     pairs = [(part.left, part.right) for part in parts if isinstance(part, Delta)]
     found = True
     while missing and found:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tensorgrad_cli.algebra.elaborate import elaborate_step
 from tensorgrad_cli.algebra.expression import Apply, Dimension, Expression
 from tensorgrad_cli.algebra.library import BUILTINS, Scope, function_name
-from tensorgrad_cli.algebra.walking import subexpressions
+from tensorgrad_cli.algebra.walking import occurring
 from tensorgrad_cli.notation.later import not_yet
 from tensorgrad_cli.notation.names import canonical, is_name
 from tensorgrad_cli.notation.parse import left_name, parse_equation
@@ -158,7 +158,7 @@ def with_arities(scope: Scope, expressions: Iterable[Expression]) -> Scope:
     unused = {function_name(name): name for name, arity in scope.abstract.items() if arity == 0}
     found: dict[str, int] = {}
     for expression in expressions if unused else ():
-        for part in subexpressions(expression):
+        for part in occurring(expression):
             if isinstance(part, Apply) and part.function in unused:
                 found.setdefault(unused[part.function], len(part.arguments))
     return replace(scope, abstract={**scope.abstract, **found}) if found else scope

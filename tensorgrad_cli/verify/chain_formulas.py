@@ -13,7 +13,7 @@ from tensorgrad_cli.algebra.expression import Derivative, Equation, Expression, 
 from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.substitution import freshened, substitute
-from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
+from tensorgrad_cli.algebra.walking import mapped, nodes, occurring, references
 from tensorgrad_cli.calculus.chain import jacobian, pullback
 from tensorgrad_cli.verify.formulas import bar
 from tensorgrad_cli.verify.ground import Ground
@@ -57,7 +57,7 @@ def chain_checks(ground: Ground) -> Iterator[ChainCheck]:
 def read_by(ground: Ground, step: str) -> tuple[str, ...]:
     """The tensors and steps that a step's equation reads, in order; integer tensors are no variables."""
     found: dict[str, None] = {}
-    for part in subexpressions(ground.calculus.equations[step].expression):
+    for part in occurring(ground.calculus.equations[step].expression):
         if isinstance(part, Ref) and part.tensor in ground.calculus.shapes:
             found.setdefault(part.tensor)
     tensors = ground.spec.tensors
@@ -107,7 +107,7 @@ def one_formula(ground: Ground, equation: Equation) -> Equation | None:
 
 
 def _nodes(expression: Expression) -> int:
-    return sum(1 for _ in subexpressions(expression))
+    return nodes(expression)
 
 
 def gradient_chain(ground: Ground, check: ChainCheck) -> tuple[Equation, ...]:

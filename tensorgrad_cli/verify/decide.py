@@ -19,7 +19,7 @@ from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.normal import equal
 from tensorgrad_cli.algebra.scalars import positive
 from tensorgrad_cli.algebra.substitution import freshened, substitute
-from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
+from tensorgrad_cli.algebra.walking import mapped, nodes, occurring, references
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.compare import Comparison, compare
 from tensorgrad_cli.verify.certify import EPS, JITTER_SAFETY, bar_of
@@ -173,7 +173,7 @@ def _verdict(
 def _domain(bench: Workbench, question: Question) -> tuple[Requirement, ...]:
     """The domain of an equation that equal normal forms prove; exact arithmetic, which knows the signs, is asked only
     where something may have no value."""
-    parts = [*subexpressions(question.left), *subexpressions(question.right)]
+    parts = [*occurring(question.left), *occurring(question.right)]
     if question.at or not any(isinstance(part, Apply) and _is_partial(part) for part in parts):
         return ()
     return bench.exact().domain(question.left, question.right, question.free)
@@ -289,7 +289,7 @@ def written_out(bench: Workbench, expression: Expression, limit: int) -> Express
         if isinstance(part, Ref) and part.tensor[0] in "∂‹":
             (equation,) = (e for e in bench.calculus.closure((part.tensor,)) if e.tensor == part.tensor)
             body = freshened(equation.expression)
-            budget[0] -= sum(1 for _ in subexpressions(body))
+            budget[0] -= nodes(body)
             return out(substitute(body, dict(zip(equation.indices, part.indices, strict=True))))
         return mapped(part, out)
 

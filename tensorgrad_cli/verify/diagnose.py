@@ -17,7 +17,7 @@ from msgspec import Struct
 from tensorgrad_cli.algebra.expression import ZERO, Expression
 from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.algebra.rewrite import difference
-from tensorgrad_cli.algebra.walking import references, subexpressions
+from tensorgrad_cli.algebra.walking import nodes, references
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.claims import Judged
@@ -260,9 +260,9 @@ def _difference(draft: Draft) -> str | None:
     found = []
     for form in truth.forms(draft):
         left = difference(claim, form)
-        nodes = sum(1 for _ in subexpressions(left))
-        if left != ZERO and nodes <= LONG and not _unfolded(left):
-            found.append((nodes, shown(left, truth.naming(draft))))
+        count = nodes(left)
+        if left != ZERO and count <= LONG and not _unfolded(left):
+            found.append((count, shown(left, truth.naming(draft))))
     return min(found)[1] if found else None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tensorgrad_cli.algebra.expression import Expression, add, constant, multiply
 from tensorgrad_cli.algebra.normal import equal, normal_form
 from tensorgrad_cli.algebra.rewrite import simplified
-from tensorgrad_cli.algebra.walking import subexpressions
+from tensorgrad_cli.algebra.walking import nodes
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.notation.spelling import nearest
 from tensorgrad_cli.render.naming import Naming
@@ -147,7 +147,7 @@ def _forms(bench: Workbench, reading: Reading, naming: Naming) -> Iterator[str]:
 
 
 def _short(expression: Expression, naming: Naming) -> str:
-    count = sum(1 for _ in subexpressions(expression))
+    count = nodes(expression)
     return shown(expression, naming) if count <= LONGEST else f"(too long to be of use: {count} nodes)"
 
 

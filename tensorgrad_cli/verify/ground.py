@@ -10,7 +10,7 @@ from functools import cached_property
 
 from tensorgrad_cli.algebra.expression import Apply, Chain, Derivative, Dimension, Equation, Expression, Ref
 from tensorgrad_cli.algebra.library import function_name
-from tensorgrad_cli.algebra.walking import references, subexpressions
+from tensorgrad_cli.algebra.walking import occurring, references
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.spec.model import Spec
@@ -40,7 +40,7 @@ class Ground:
         """See to it that draws are large enough for the fixed positions in some expressions, and that abstract
         functions have as many arguments as their first use."""
         for expression in expressions:
-            for part in subexpressions(expression):
+            for part in occurring(expression):
                 if isinstance(part, Apply) and part.function in self.scope.applied:
                     self.arity.setdefault(part.function, len(part.arguments))
                 if isinstance(part, Ref) and part.tensor in self.calculus.shapes:

@@ -237,8 +237,19 @@ class Point:
         return tuple(out)
 
 
-def _absolute(expression: Expression) -> Expression:
-    """The expression with every entry and every call replaced by its absolute value, sums and products kept."""
+def _absolute(expression: Expression, done: dict[int, Expression] | None = None) -> Expression:
+    """The expression with every entry and every call replaced by its absolute value, sums and products kept.
+
+    `done` has what was made of parts that stand in several places, by identity.
+    """
+    done = {} if done is None else done
+    known = done.get(id(expression))
+    if known is None:
+        known = done[id(expression)] = _absolute_anew(expression, done)
+    return known
+
+
+def _absolute_anew(expression: Expression, done: dict[int, Expression]) -> Expression:
     match expression:
         case Const(value):
             return Const(abs(value))
@@ -249,7 +260,7 @@ def _absolute(expression: Expression) -> Expression:
         case Delta():
             return expression
         case Product() | Sum() | Add():
-            return mapped(expression, _absolute)
+            return mapped(expression, lambda part: _absolute(part, done))
         case _:
             assert_never(expression)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tensorgrad_cli.algebra.expression import Apply, Chain, Expression, Op, Ref
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
-from tensorgrad_cli.algebra.walking import mapped, subexpressions
+from tensorgrad_cli.algebra.walking import mapped, occurring
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.numeric.branches import Branch
 from tensorgrad_cli.numeric.evaluate import (
@@ -134,7 +134,7 @@ def _parts(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
 
 def _functions(equations: Chain) -> Iterable[Apply | Op]:
     for equation in equations:
-        for part in subexpressions(equation.expression):
+        for part in occurring(equation.expression):
             if isinstance(part, Apply | Op):
                 yield part
 

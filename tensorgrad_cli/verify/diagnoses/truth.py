@@ -23,7 +23,7 @@ from tensorgrad_cli.algebra.normal import normal_form
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.scalars import is_size
 from tensorgrad_cli.algebra.substitution import freshened, substitute
-from tensorgrad_cli.algebra.walking import children, mapped, references, subexpressions
+from tensorgrad_cli.algebra.walking import children, mapped, nodes, references
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.render import matrix, text
 from tensorgrad_cli.render.naming import Naming
@@ -76,7 +76,7 @@ def _forms(draft: Draft) -> Iterator[Expression]:
         yield reuse_steps(short, tuple(draft.bench.calculus.steps)) if short != low else short
         yield short
         form = normal_form(whole)
-        if sum(1 for _ in subexpressions(form)) < LARGE:
+        if nodes(form) < LARGE:
             yield form
 
 
@@ -108,7 +108,7 @@ def written_out(draft: Draft, expression: Expression) -> Expression | None:
         after = _opened(draft, current, "∂‹")
         if after == current or not any(name[0] in "∂‹" for name in references(current)):
             return current
-        if sum(1 for _ in subexpressions(after)) > LARGE:
+        if nodes(after) > LARGE:
             return None
         current = after
     return current
@@ -262,8 +262,8 @@ def printed_truth(draft: Draft) -> Iterator[str]:
     if len(set(plain)) != len(low.indices):
         return
     candidates = [f for f in reversed(forms(draft)) if f != low]
-    for form in sorted(candidates, key=lambda f: sum(1 for _ in subexpressions(f)) > SHORT):
-        if sum(1 for _ in subexpressions(form)) > LARGE:
+    for form in sorted(candidates, key=lambda f: nodes(f) > SHORT):
+        if nodes(form) > LARGE:
             continue
         equation = Equation(low.tensor, plain, simplified(form))
         if draft.matrix:
