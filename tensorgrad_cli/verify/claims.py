@@ -116,10 +116,10 @@ def _given(bench: Workbench, name: str, text: Source, prefix: str, scope: Scope)
     """`w: expression`: the equation that gives a tensor its value at a point."""
     tree = parse_expression(text, scope.vocabulary)
     shape = bench.calculus.shapes[name]
-    side, derivatives, definitions, _ = elaborate_expression(tree, scope, prefix=prefix)
-    if shape and not side.indices and is_number(side.expression):
-        filled = tuple(Index(f"i{k}", dimension) for k, dimension in enumerate(shape))
-        return Equation(name, filled, side.expression)
+    # In matrix notation the tensor's axes are known, so that `I` is as large as it; indices name their own.
+    axes = tuple(Index(f"i{k}", dimension) for k, dimension in enumerate(shape))
+    free = None if shape and is_indexed(tree) else axes
+    side, derivatives, definitions, _ = elaborate_expression(tree, scope, free, matrix=True, prefix=prefix)
     if tuple(i.dimension for i in side.indices) != shape:
         raise Issue(
             "shape-mismatch",
