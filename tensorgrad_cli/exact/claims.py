@@ -22,6 +22,9 @@ from tensorgrad_cli.exact.sizes import Condition, dimensions_of, least_sizes
 
 __all__ = ["Claim", "Claims"]
 
+# Of so many random bits every pattern is drawn often enough.
+_MANY_BITS = 7.0
+
 
 class Claim(Struct, frozen=True):
     """Two expanded sides and what the draws must provide for. `opaque_measure` is that of the opaque model.
@@ -94,6 +97,8 @@ class Claims:
         sizes = self._sizes(needs, equations, free)
         if measure.discrete and not measure.signs:
             # All random bits are the inputs': no more of them count than there are patterns of these.
+            if measure.bits > _MANY_BITS:
+                sizes = self._of_few_patterns(needs, sizes)
             measure = replace(measure, bits=min(measure.bits, self._pattern_bits(needs, sizes)))
         return Claim(
             left,
@@ -142,6 +147,15 @@ class Claims:
             if tensor.indexes is not None:
                 dimensions.add(tensor.indexes)
         return self.batches.sizes(frozenset(dimensions), minimum, orthonormal_shapes(tensors))
+
+    def _of_few_patterns(
+        self, needs: list[_Need], sizes: tuple[dict[str, int], ...]
+    ) -> tuple[dict[str, int], ...]:
+        """Those sizes at which all patterns of the discrete inputs can be met, where every dimension that
+        varies still does."""
+        few = tuple(given for given in sizes if self._pattern_bits(needs, (given,)) <= _MANY_BITS)
+        varies = [name for name in (sizes[0] if sizes else ()) if len({given[name] for given in sizes}) > 1]
+        return few if all(len({given[name] for given in few}) > 1 for name in varies) else sizes
 
     def _pattern_bits(self, needs: list[_Need], sizes: tuple[dict[str, int], ...]) -> float:
         names = frozenset[str]().union(*(need.references for need in needs)) & self._tensors.keys()

@@ -17,6 +17,8 @@ Array = Any
 
 # Entries are kept so far from zero, where kinks and poles of most functions are.
 _GAP = 1 / 16
+# Structures that entries keep without their signs.
+_SIGNLESS = frozenset({None, "symmetric", "diagonal", "lower", "upper"})
 
 
 class Unsatisfiable(ValueError):
@@ -167,13 +169,22 @@ def draw(
     rng: np.random.Generator,
     scale: float = 1.0,
     data: Mapping[str, Array] | None = None,
+    positive: bool = False,
 ) -> dict[str, Array]:
-    """An array for each tensor, as `draw_tensor` makes it; one with data gets the data as they are."""
+    """An array for each tensor, as `draw_tensor` makes it; one with data gets the data as they are.
+
+    `positive` asks for normal values without their signs, where the structure allows that.
+    """
     given = data or {}
-    return {
-        tensor.name: given[tensor.name] if tensor.name in given else draw_tensor(tensor, sizes, rng, scale)
-        for tensor in tensors
-    }
+    drawn = {}
+    for tensor in tensors:
+        array = given.get(tensor.name)
+        if array is None:
+            array = draw_tensor(tensor, sizes, rng, scale)
+            if positive and tensor.values == "normal" and tensor.structure in _SIGNLESS:
+                array = np.abs(array)
+        drawn[tensor.name] = array
+    return drawn
 
 
 def draw_tensor(
