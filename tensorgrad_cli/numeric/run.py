@@ -157,8 +157,11 @@ def _rounded_inside(
     """The slots to move so that every product or term that is added up inside a step is rounded otherwise.
 
     Of a contraction the smallest operands that have all its summed indices: a product is rounded
-    as its moved factor is. Where nothing is summed, the result is moved instead.
+    as its moved factor is. Where nothing is summed, the result is moved instead. So it is of a sum of two terms,
+    which rounds once: `x[i] - x[j]` is exactly 0 where i = j.
     """
+    if isinstance(step, Accumulation) and len(step.terms) + len(step.placed) <= 2:
+        return ()
     if not isinstance(step, Contraction):
         return set(inputs(step))
     left, out = step.subscripts.split("->")
