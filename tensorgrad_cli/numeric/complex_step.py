@@ -2,7 +2,8 @@
 
 f'(x) = Im f(x + ih) / h + O(h²) (Squire and Trapp, "Using complex variables to estimate derivatives of real
 functions", SIAM Review 40, 1998). With h = 2⁻¹⁰⁰ of the coordinate's scale the truncation is far below every
-rounding. f must be analytic in complex arithmetic, with branches chosen by the real part.
+rounding, with a smaller one where the coordinate is itself as small (the logarithm of a saturated probability).
+f must be analytic in complex arithmetic, with branches chosen by the real part.
 
 The error model. The derivative carries the rounding errors of an evaluation of f and f'. Three re-evaluations
 show their size: the inputs moved by some last places, as a backward stable evaluation may
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorgrad_cli.numeric.difference import TIE, Differences, reference
-from tensorgrad_cli.numeric.noise import EPS, FEW, Rounding, noise_of
+from tensorgrad_cli.numeric.noise import EPS, FEW, POINTS, Rounding, noise_of
 from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, scales
 from tensorgrad_cli.numeric.quotient import both_sides
 from tensorgrad_cli.numeric.romberg import SIGMAS
@@ -29,6 +30,9 @@ from tensorgrad_cli.numeric.romberg import SIGMAS
 __all__ = ["directional", "jacobian", "symmetry"]
 
 STEP = 2.0**-100
+# A step is at most so much of its coordinate, but no smaller than the least one: products of it must not underflow.
+STEP_OF_ITSELF = 2.0**-40
+LEAST_STEP = 2.0**-900
 JITTERS = 3
 PLACES = 32
 SAFETY = 16.0
@@ -65,7 +69,7 @@ def jacobian(
         rounding=rounding,
     )
     with np.errstate(all="ignore"):
-        return stepped(probe, scale, np.random.default_rng(seed))
+        return stepped(probe, scale, np.random.default_rng(seed), _steps(x, scale))
 
 
 def directional(
@@ -95,11 +99,19 @@ def directional(
         rounding=rounding,
     )
     with np.errstate(all="ignore"):
-        return stepped(probe, np.ones(len(directions)), np.random.default_rng(seed))
+        lines = np.ones(len(directions))
+        return stepped(probe, lines, np.random.default_rng(seed), STEP * lines)
 
 
-def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differences:
-    """All lines of a probe, block by block."""
+def _steps(x: Array, scale: Array) -> Array:
+    """The step of each coordinate."""
+    itself = np.maximum(np.abs(x) * STEP_OF_ITSELF, LEAST_STEP)
+    steps: Array = np.where(x == 0.0, STEP * scale, np.minimum(STEP * scale, itself))
+    return steps
+
+
+def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator, steps: Array) -> Differences:
+    """All lines of a probe, block by block, each with its step."""
     shape = (probe.lines, probe.outputs)
     values, bars = np.empty(shape), np.empty(shape)
     jittered = jitter(probe.x, rng)
@@ -107,7 +119,7 @@ def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator) -> Differ
     size = max(1, probe.points_per_call)
     for start in range(0, probe.lines, size):
         which = np.arange(start, min(start + size, probe.lines))
-        step = STEP * line_scale[which]
+        step = steps[which]
         values[which] = slope(probe, which, step, probe.x)
         spread = np.zeros((len(which), probe.outputs))
         for base, mantissa in zip(jittered, mantissas, strict=True):
@@ -156,7 +168,11 @@ def slope(probe: Probe, which: NDArray[np.intp], step: Array, base: Array) -> Ar
 def growth(probe: Probe, jittered: Array, rng: np.random.Generator) -> Array:
     """How many times more noise [m] a difference table of the derivative shows than the moves by a last place
     do."""
-    direction = rng.standard_normal(probe.x.size) * probe.scale
+    # A coordinate that the widest table would move past zero moves by its own size: there may be a pole.
+    size = np.abs(probe.x)
+    reach = POINTS * 2.0 ** max(FEW) * probe.scale
+    scale = np.where((size > 0.0) & (size < reach), size, probe.scale)
+    direction = rng.standard_normal(probe.x.size) * scale
 
     def derivative(points: Array) -> tuple[Array, Array | None]:
         values, branches = probe.blocks(points + 1j * STEP * direction)
@@ -164,7 +180,7 @@ def growth(probe: Probe, jittered: Array, rng: np.random.Generator) -> Array:
 
     near, _ = derivative(np.concatenate([probe.x[None], jittered]))
     seen = np.max(np.abs(near[1:] - near[0]), axis=0) + EPS * np.abs(near[0])
-    table = noise_of(derivative, probe.x, probe.scale, near[0], rng, FEW).sigma
+    table = noise_of(derivative, probe.x, scale, near[0], rng, FEW).sigma
     ratio = np.where(seen > 0.0, SIGMAS * table / seen, 1.0)
     return np.where(np.isfinite(ratio), np.maximum(ratio, 1.0), 1.0)
 

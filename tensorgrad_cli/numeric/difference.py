@@ -38,6 +38,8 @@ CORE_OF_DIRECTIONS = (-8, -11, -14)
 GUARDS = (-22, -27)
 LARGER = ((-5,), (-2,), (1, 4, 7), (10, 13, 16, 18, 20))
 SMALLER = ((-8, -11), (-14, -17), (-22, -27), (-32, -37, -42))
+# The smallest step, as a part of a coordinate's scale.
+SMALLEST = 2.0 ** SMALLER[-1][-1]
 # Among many lines a few try all of these steps, and all lines start with the three that served those best.
 PILOT: tuple[int, ...] = (1, -2, -5, -8, -11, -14)
 PILOT_LINES = 24
