@@ -99,8 +99,10 @@ def directional(
         rounding=rounding,
     )
     with np.errstate(all="ignore"):
-        lines = np.ones(len(directions))
-        return stepped(probe, lines, np.random.default_rng(seed), STEP * lines)
+        ones = np.ones(len(directions))
+        # A coordinate that a direction does not move asks for nothing (0 / 0).
+        steps = np.fmin.reduce(_steps(x, np.abs(directions)) / np.abs(directions), axis=1, initial=STEP)
+        return stepped(probe, ones, np.random.default_rng(seed), np.maximum(steps, LEAST_STEP))
 
 
 def _steps(x: Array, scale: Array) -> Array:

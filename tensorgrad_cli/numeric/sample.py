@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -169,11 +169,11 @@ def draw(
     rng: np.random.Generator,
     scale: float = 1.0,
     data: Mapping[str, Array] | None = None,
-    positive: bool = False,
+    unsigned: Collection[str] = (),
 ) -> dict[str, Array]:
     """An array for each tensor, as `draw_tensor` makes it; one with data gets the data as they are.
 
-    `positive` asks for normal values without their signs, where the structure allows that.
+    `unsigned` are names whose normal values are to have no signs, where the structure allows that.
     """
     given = data or {}
     drawn = {}
@@ -181,7 +181,7 @@ def draw(
         array = given.get(tensor.name)
         if array is None:
             array = draw_tensor(tensor, sizes, rng, scale)
-            if positive and tensor.values == "normal" and tensor.structure in _SIGNLESS:
+            if tensor.name in unsigned and tensor.values == "normal" and tensor.structure in _SIGNLESS:
                 array = np.abs(array)
         drawn[tensor.name] = array
     return drawn

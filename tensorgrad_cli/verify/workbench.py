@@ -28,12 +28,12 @@ __all__ = ["Workbench"]
 
 SCALES = (1.0, 0.25, 3.0)
 REPAIRS = 100
-# The last of the repairs draw no negative entries, and larger ones each time.
-POSITIVE_FROM = 70
+# The last of the repairs draw some tensors without signs, and larger entries each time.
+UNSIGNED_FROM = 60
 GROWTH = 1.3
 REDRAWS = 50
 SPARE = 8
-SPARE_POSITIVE = 4
+SPARE_UNSIGNED = 4
 BRANCH_POINTS = 32
 BRANCH_SCALES = (10.0, 1.0, 0.25, 1e3)
 # So many entries are drawn at most for the further points of a spec.
@@ -86,8 +86,8 @@ class Workbench(Ground):
     @cached_property
     def spare_points(self) -> Points:
         """Further points, for formulas that have no value at those: an inverse that exists at other sizes, a
-        sum of logarithms. The last have no negative entries where none were asked for."""
-        return Points(SPARE + SPARE_POSITIVE, lambda k: self._point(200 + k, 1.0, positive=k >= SPARE))
+        sum of logarithms. In the last some tensors have no negative entries."""
+        return Points(SPARE + SPARE_UNSIGNED, lambda k: self._point(200 + k, 1.0, unsigned=k >= SPARE))
 
     @cached_property
     def branch_points(self) -> Points:
@@ -107,7 +107,7 @@ class Workbench(Ground):
             return None
         return self._point(101, 1.0, free=True)
 
-    def _point(self, number: int, scale: float, free: bool = False, positive: bool = False) -> Point:
+    def _point(self, number: int, scale: float, free: bool = False, unsigned: bool = False) -> Point:
         rng = np.random.default_rng([self.seed, number])
         facts = implied_facts(self.spec.tensors.values(), {} if free else self.spec.dims)
         sizes = self._drawn_sizes(number, facts, rng, free=free)
@@ -117,10 +117,12 @@ class Workbench(Ground):
         tensors = tuple(self.spec.tensors.values())
         best: Point | None = None
         for turn in range(REPAIRS):
-            if turn == POSITIVE_FROM:
-                scale, positive = 1.0, True
+            if turn == UNSIGNED_FROM:
+                scale, unsigned = 1.0, True
             data = {} if free else self.spec.data
-            arrays = draw(tensors, sizes, rng, scale=scale, data=data, positive=positive)
+            # Some, never all: what holds where nothing is negative may not hold elsewhere.
+            some = {t.name for t in tensors if unsigned and rng.random() < 0.5}
+            arrays = draw(tensors, sizes, rng, scale=scale, data=data, unsigned=some)
             memory = max(DEFAULT_MEMORY, self.spec.check.max_memory)
             environment = Environment(arrays, frozenset(), sizes, functions, memory)
             point = Point(self.calculus, environment, self.spec.tensors)
@@ -131,7 +133,7 @@ class Workbench(Ground):
             # wrong sign: a matrix of normal entries has a logarithm once in a blue moon.
             if turn % 2:
                 sizes = self._drawn_sizes(number, facts, rng, free=free)
-            elif turn < POSITIVE_FROM:
+            elif turn < UNSIGNED_FROM:
                 scale *= 0.7
             else:
                 scale *= GROWTH

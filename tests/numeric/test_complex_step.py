@@ -97,3 +97,20 @@ def test_a_gradient_of_something_has_a_symmetric_derivative():
 
 def test_the_step_leaves_no_truncation():
     assert complex_step.STEP < 1e-30
+
+
+@pytest.mark.parametrize("tiny", [1e-12, 1e-30, 1e-105, 1e-200])
+def test_a_pole_beside_a_tiny_entry(tiny):
+    x = np.array([tiny, 0.5, 1e-3, 0.2, 0.0])
+    weights = np.array([1.0, 2.0, -1.0, 3.0])
+
+    def logarithms(points):
+        return (np.log(points[:, :4]) @ weights + points[:, 4])[:, None]
+
+    truth = np.append(weights / x[:4], 1.0)
+    found = jacobian(logarithms, x)
+    assert np.all(np.abs(found.values[:, 0] - truth) <= found.bars[:, 0])
+    assert np.all(found.bars[:, 0] < 1e-9 * np.abs(truth))
+    directions = np.array([[1.0, 1.0, -1.0, 0.5, 2.0], [0.0, 1.0, 0.0, 0.0, 0.0]])
+    along = directional(logarithms, x, directions)
+    assert np.allclose(along.values[:, 0], directions @ truth, rtol=1e-9)
