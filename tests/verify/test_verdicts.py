@@ -18,13 +18,16 @@ from tensorgrad_cli.verify.verdict import SpecReport
 SPECS = sorted((Path(__file__).parent / "verdicts").glob("*.yaml"))
 QUICK = (
     "at_a_number",
+    "at_the_identity",
     "branches",
     "declared_functions_hide",
     "discrete_signs",
     "groupnorm",
     "inverse_of_a_wide_matrix",
+    "kinks_on_the_diagonal",
     "pi_as_policy",
     "roots_and_kinks",
+    "saturated",
     "scalar_starts",
     "sizes_as_facts",
     "std_has_a_derivative",
