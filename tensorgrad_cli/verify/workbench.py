@@ -9,9 +9,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
+from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.expression import ZERO, Derivative, Ref
 from tensorgrad_cli.algebra.library import derivative_name
+from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.numeric.abstract import AbstractFunction
 from tensorgrad_cli.numeric.environment import DEFAULT_MEMORY, Environment
 from tensorgrad_cli.numeric.sample import Facts, draw, draw_sizes, implied_facts
@@ -34,6 +36,7 @@ GROWTH = 1.3
 REDRAWS = 50
 SPARE = 8
 SPARE_UNSIGNED = 4
+MASKS = frozenset({"binary", "signs", "onehot"})
 BRANCH_POINTS = 32
 BRANCH_SCALES = (10.0, 1.0, 0.25, 1e3)
 # So many entries are drawn at most for the further points of a spec.
@@ -107,25 +110,42 @@ class Workbench(Ground):
             return None
         return self._point(101, 1.0, free=True)
 
-    def _point(self, number: int, scale: float, free: bool = False, unsigned: bool = False) -> Point:
+    @cached_property
+    def generic_point(self) -> Point | None:
+        """A point at which masks, signs and one-hot rows are any numbers: at a mask's 0 a relu has a kink. None where
+        there are none of these, or data are given."""
+        tensors = self.spec.tensors
+        anything = {n: replace(t, values="normal") for n, t in tensors.items() if t.values in MASKS}
+        if not anything or self.spec.data:
+            return None
+        return self._point(102, 1.0, tensors={**tensors, **anything})
+
+    def _point(
+        self,
+        number: int,
+        scale: float,
+        free: bool = False,
+        unsigned: bool = False,
+        tensors: Mapping[str, Tensor] | None = None,
+    ) -> Point:
         rng = np.random.default_rng([self.seed, number])
         facts = implied_facts(self.spec.tensors.values(), {} if free else self.spec.dims)
         sizes = self._drawn_sizes(number, facts, rng, free=free)
         functions = {
             name: AbstractFunction(name, arity, self.seed + number) for name, arity in self.arity.items()
         }
-        tensors = tuple(self.spec.tensors.values())
+        tensors = tensors or self.spec.tensors
         best: Point | None = None
         for turn in range(REPAIRS):
             if turn == UNSIGNED_FROM:
                 scale, unsigned = 1.0, True
             data = {} if free else self.spec.data
             # Some, never all: what holds where nothing is negative may not hold elsewhere.
-            some = {t.name for t in tensors if unsigned and rng.random() < 0.5}
-            arrays = draw(tensors, sizes, rng, scale=scale, data=data, unsigned=some)
+            some = {name for name in tensors if unsigned and rng.random() < 0.5}
+            arrays = draw(tensors.values(), sizes, rng, scale=scale, data=data, unsigned=some)
             memory = max(DEFAULT_MEMORY, self.spec.check.max_memory)
             environment = Environment(arrays, frozenset(), sizes, functions, memory)
-            point = Point(self.calculus, environment, self.spec.tensors)
+            point = Point(self.calculus, environment, tensors)
             best = best or point
             if self._finite(point):
                 return point
@@ -203,6 +223,9 @@ class Workbench(Ground):
                     best = self.certified(derivative, point, known_zero=True)
                     break
             assert best is not None
+            if best.comparison.reason == "kink" and self.generic_point is not None:
+                elsewhere = self.certified(derivative, self.generic_point)
+                best = elsewhere if elsewhere.comparison.verdict != "undecided" else best
             self._certificates[name] = best
         return self._certificates[name]
 
