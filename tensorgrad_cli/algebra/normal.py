@@ -27,8 +27,11 @@ from tensorgrad_cli.algebra.expression import (
     Product,
     Ref,
     Sum,
+    constant,
     multiply,
+    power,
     size,
+    subtract,
 )
 from tensorgrad_cli.algebra.matching import alike
 from tensorgrad_cli.algebra.polynomial import (
@@ -39,8 +42,10 @@ from tensorgrad_cli.algebra.polynomial import (
     TooLarge,
     Work,
     atom,
+    content,
     expression_of,
     factor_of,
+    falls,
     monomial_of,
     number,
     plus,
@@ -155,6 +160,11 @@ def _applied(expression: Apply, work: Work) -> Polynomial:
             return _complement(Apply("<", (0, 0), (right, left)), work)
         case Apply("!=", (0, 0), (left, right)):
             return _complement(Apply("=", (0, 0), (left, right)), work)
+        case Apply("=", (0, 0), (left, right)) if _delta_of_mask(expression) is None:
+            # As it is printed: 1 - sign(u)² has the laws of a mask, and signs are compared.
+            return _complement(power(Apply("sign", (0,), (subtract(right, left),)), constant(2)), work)
+        case Apply("sign", (0,), (argument,)):
+            return _sign(_expanded(argument, work), work)
         case Apply(function, order, arguments):
             plain = Apply(function, order, tuple(_inner(part, work) for part in arguments))
             for rule in _FUNCTION_RULES:
@@ -164,7 +174,18 @@ def _applied(expression: Apply, work: Work) -> Polynomial:
             return atom(ordered(plain))
 
 
-def _complement(mask: Apply, work: Work) -> Polynomial:
+def _sign(argument: Polynomial, work: Work) -> Polynomial:
+    """sign(2u) = sign(u), sign(-u) = -sign(u)."""
+    if not argument:
+        return {}
+    odd = Fraction(-1) if falls(argument) else Fraction(1)
+    inner = expression_of(_settled(scaled(argument, odd / content(argument)), work))
+    if isinstance(inner, Const):
+        return number(odd)
+    return scaled(atom(ordered(Apply("sign", (0,), (inner,)))), odd)
+
+
+def _complement(mask: Expression, work: Work) -> Polynomial:
     return plus((number(Fraction(1)), scaled(_expanded(mask, work), Fraction(-1))), work)
 
 

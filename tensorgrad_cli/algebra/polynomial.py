@@ -16,7 +16,7 @@ from math import comb, floor, gcd, lcm
 
 from tensorgrad_cli.algebra.canonical import ordered, text
 from tensorgrad_cli.algebra.expression import ZERO, Apply, Const, Expression, add, multiply, power
-from tensorgrad_cli.algebra.scalars import is_idempotent, positive
+from tensorgrad_cli.algebra.scalars import is_idempotent, is_sign, positive
 
 __all__ = [
     "Exponent",
@@ -26,8 +26,10 @@ __all__ = [
     "TooLarge",
     "Work",
     "atom",
+    "content",
     "expression_of",
     "factor_of",
+    "falls",
     "monomial_of",
     "number",
     "plus",
@@ -145,6 +147,8 @@ def monomial_of(parts: Iterable[Part]) -> Polynomial:
             exponents[base] = value, False
         elif value > 0 and is_idempotent(base):
             exponents[base] = _ONE
+        elif value > 2 and value.denominator == 1 and not rooted and is_sign(base):
+            exponents[base] = 2 - value % 2, False
     kept = (pair for pair in exponents.items() if pair[1][0] or pair[1][1])
     return {frozenset(kept): coefficient}
 
@@ -235,18 +239,18 @@ def primitive_parts(polynomial: Polynomial, exponent: Fraction, work: Work) -> t
                 frozenset(p for pair in monomial for p in _lowered(pair, base, least)): c
                 for monomial, c in rest.items()
             }
-    content = _content(rest)
-    if whole and _falls(rest):
-        content = -content
+    common = content(rest)
+    if whole and falls(rest):
+        common = -common
     if whole and abs(exponent) > _NUMBER_POWER:
-        content = Fraction(1)
-    rest = scaled(rest, 1 / content)
+        common = Fraction(1)
+    rest = scaled(rest, 1 / common)
     base = expression_of(rest)
     work.sums[base] = rest
     parts.append((base, (exponent, not whole and not positive(base))))
     if whole:
-        return content**exponent.numerator, parts
-    return Fraction(1), parts + number_parts(content, exponent)
+        return common**exponent.numerator, parts
+    return Fraction(1), parts + number_parts(common, exponent)
 
 
 def _common(polynomial: Polynomial) -> list[tuple[Expression, Fraction]]:
@@ -268,13 +272,15 @@ def _lowered(part: Part, base: Expression, by: Fraction) -> tuple[Part, ...]:
     return ((base, (value, False)),) if value else ()
 
 
-def _content(polynomial: Polynomial) -> Fraction:
+def content(polynomial: Polynomial) -> Fraction:
+    """The greatest number by which all coefficients are whole ones."""
     values = polynomial.values()
     over = gcd(*(value.numerator for value in values))
     return Fraction(over, lcm(*(value.denominator for value in values)))
 
 
-def _falls(polynomial: Polynomial) -> bool:
+def falls(polynomial: Polynomial) -> bool:
+    """Whether the polynomial, rather than what it is without its sign, counts as the negative one."""
     total = sum(polynomial.values())
     if total:
         return total < 0

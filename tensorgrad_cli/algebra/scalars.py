@@ -34,6 +34,7 @@ __all__ = [
     "based",
     "factors_of",
     "is_idempotent",
+    "is_sign",
     "is_size",
     "positive",
     "split_coefficient",
@@ -128,6 +129,11 @@ def is_idempotent(expression: Expression) -> bool:
     return isinstance(expression, Delta) or (
         isinstance(expression, Apply) and expression.function in COMPARISONS
     )
+
+
+def is_sign(expression: Expression) -> bool:
+    """Whether it is -1, 0 or 1, so that its third power is itself."""
+    return isinstance(expression, Apply) and expression.function == "sign" and not any(expression.order)
 
 
 # --- functions --------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ class Block(Struct, frozen=True):
     """A piece of matrix notation: its axes (none, one: a column, or two), and how tightly it binds.
 
     `turned` is its transpose, with its strength, where that has a spelling of its own. `under` is what a
-    reciprocal divides by, `diagonal` the matrix whose diagonal a column is, `bare` the name of a name alone.
+    reciprocal divides by, `diagonal` the matrix whose diagonal a column is, `bare` the name of a name alone,
+    `unit` says that it is the unit matrix.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Block(Struct, frozen=True):
     under: str = ""
     diagonal: str = ""
     bare: str = ""
+    unit: bool = False
 
     def need(self, strength: int) -> str:
         """The text, in parentheses where it binds less than needed."""
@@ -49,7 +51,7 @@ class Blocks:
     def transposed(self, block: Block) -> Block:
         """The transpose; of a column the row, whose axis is the column's."""
         text, strength = block.turned or (block.need(ATOM) + self.glyphs.transpose, ATOM)
-        return Block(text, block.axes[::-1], strength, turned=(block.text, block.strength))
+        return Block(text, block.axes[::-1], strength, turned=(block.text, block.strength), unit=block.unit)
 
     def contracted(self, blocks: list[Block], summed: Sequence[Index]) -> Block | None:
         """The product of blocks summed over some indices, as one block; None of no blocks."""
@@ -138,9 +140,9 @@ class Blocks:
         if right.axes[0] != index:
             right = self.transposed(right)
         axes = (left.axes[0], *right.axes[1:])
-        if "I" in (left.text, right.text):
-            kept = left if right.text == "I" else right
-            return Block(kept.text, axes, kept.strength, kept.turned, bare=kept.bare)
+        if left.unit or right.unit:
+            kept = left if right.unit else right
+            return Block(kept.text, axes, kept.strength, kept.turned, bare=kept.bare, unit=kept.unit)
         return self.side_by_side(left, right, axes)
 
     def side_by_side(self, left: Block, right: Block, axes: tuple[Index, ...]) -> Block:
@@ -177,7 +179,7 @@ class Blocks:
     def scaled_rows(self, vector: Block, matrix: Block) -> Block:
         """diag(v) A or A diag(v)."""
         text = f"diag({vector.text})"
-        if matrix.text == "I":
+        if matrix.unit:
             return Block(text, matrix.axes, ATOM, (text, ATOM))
         diagonal = Block(text, vector.axes * 2, ATOM, (text, ATOM))
         if matrix.axes[0] == vector.axes[0]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tensorgrad_cli.algebra.expression import Apply, Derivative, Expression, Position
+from tensorgrad_cli.algebra.expression import Apply, Derivative, Expression, Op, Position
 from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.render.naming import Names, Naming, counted
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, Piece, merged, wrapped
@@ -65,7 +65,8 @@ def _numerator(printer: Linear, d: Derivative, indices: Sequence[Position], name
     elif d.numerator in naming.definitions:
         expression = defined(naming, d.numerator, indices)
         piece = printer.inner(expression, names)
-        if isinstance(expression, Apply) and piece.strength == ATOM and piece.text.endswith(")"):
+        call = isinstance(expression, Apply) and piece.text.endswith(")")
+        if (call or (isinstance(expression, Op) and piece.text.endswith("]"))) and piece.strength == ATOM:
             return piece
     else:
         return printer.reference(d.numerator, indices, names)

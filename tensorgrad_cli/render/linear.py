@@ -32,7 +32,10 @@ from tensorgrad_cli.algebra.expression import (
     add,
     constant,
     multiply,
+    negate,
+    power,
     size,
+    subtract,
 )
 from tensorgrad_cli.algebra.library import BUILTINS, OWN
 from tensorgrad_cli.render import derivatives, operations, products
@@ -176,6 +179,8 @@ class Linear:
             return self.raised(base, exponent, names)
         if e.function == "pi":
             return self.pi()
+        if e.function in ("=", "!="):
+            return self.piece(self.by_signs(e), names)
         arguments = [self.inner(argument, names) for argument in e.arguments]
         stands = merged(argument.stands for argument in arguments)
         if e.function in _COMPARISONS:
@@ -186,6 +191,14 @@ class Linear:
         inside = ", ".join(argument.text for argument in arguments)
         text = f"{self.name(e.function)}{primes(e.order)}({inside})"
         return Piece(text, ATOM, stands, opened, plain=True)
+
+    def by_signs(self, e: Apply) -> Expression:
+        """Whether two values are the same, in functions that the language reads: 1 - sign(b - a)²."""
+        left, right = e.arguments
+        # Where a declared name hides our sign, the derivative of abs is the same function.
+        name, order = ("abs", (1,)) if "sign" in self.naming.taken else ("sign", (0,))
+        square = power(Apply(name, order, (subtract(right, left),)), constant(2))
+        return square if e.function == "!=" else Add((ONE, negate(square)))
 
     def pi(self) -> Piece:
         """π; where a declared name hides it, the arc whose cosine is -1."""

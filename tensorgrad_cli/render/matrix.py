@@ -108,7 +108,7 @@ class _Writer:
                     raise NoMatrixForm
                 return self.reference(tensor, indices)
             case Delta(Index() as left, Index() as right) if "I" not in self.naming.taken:
-                return Block("I", (left, right), ATOM, ("I", ATOM))
+                return Block("I", (left, right), ATOM, ("I", ATOM), unit=True)
             case Delta():
                 raise NoMatrixForm
             case Apply():

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Equation
+from tensorgrad_cli.algebra.expression import Chain, Equation
 from tensorgrad_cli.numeric import projection
 from tensorgrad_cli.render import matrix, text
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.verify.certify import Certificate
 from tensorgrad_cli.verify.chain_formulas import ChainCheck, displayed, gradient_chain, pullback_of
 from tensorgrad_cli.verify.formulas import formula
+from tensorgrad_cli.verify.readable import REMARK, as_derivative
 from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import Counterexample, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench
@@ -27,6 +28,7 @@ def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
     certificate = bench.certificate(derivative.name)
     assert certificate is not None
     verdict, reason = _verdict(certificate)
+    under = (pullback_of(bench, check),) if check.kind == "step" else gradient_chain(bench, check)
     naming = bench.naming(extra=(shown,))
     sizes = bench.points[0].sizes
     step = next((s for s in bench.spec.chain if s.name == derivative.numerator), None)
@@ -42,7 +44,10 @@ def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
         column=span.column if span else None,
         source=here.source.text if here is not None else "",
         reading=text.equation(equation, naming, implied=False),
-        remarks=derivative_remarks(bench, (derivative,)),
+        remarks=(
+            *derivative_remarks(bench, (derivative,)),
+            *((REMARK,) if as_derivative(bench, equation) else ()),
+        ),
         of=bench.scope.spelling(derivative.numerator),
         wrt=tuple(bench.scope.spelling(name) for name in derivative.denominators),
         rank=len(equation.indices),
@@ -54,7 +59,7 @@ def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
         if reason == "internal"
         else "",
         note=here.note if here is not None else None,
-        details=tuple(_details(bench, check, certificate, naming)),
+        details=tuple(_details(bench, check, certificate, under, naming)),
     )
 
 
@@ -85,19 +90,17 @@ def error_of(certificate: Certificate) -> Error:
 
 
 def _details(
-    bench: Workbench, check: ChainCheck, certificate: Certificate, naming: Naming
+    bench: Workbench, check: ChainCheck, certificate: Certificate, under: Chain, naming: Naming
 ) -> Iterator[tuple[str, str]]:
     if check.kind == "step":
-        equation = pullback_of(bench, check)
+        (equation,) = under
         yield "pullback", text.equation(equation, naming)
         written = matrix.equation(equation, naming)
         if written is not None:
             yield "matrix", written
-    elif check.kind == "gradient":
-        chain = gradient_chain(bench, check)
-        if len(chain) > 1:
-            for equation in chain:
-                yield "through", text.equation(equation, naming)
+    elif check.kind == "gradient" and len(under) > 1:
+        for equation in under:
+            yield "through", text.equation(equation, naming)
     if certificate.missed is not None:
         yield "projected", _chance(certificate.missed)
     if certificate.comparison.reason == "kink":

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from tensorgrad_cli.algebra.expression import Derivative, Equation, Expression, Ref
+from tensorgrad_cli.algebra.expression import (
+    Derivative,
+    Equation,
+    Expression,
+    Ref,
+    fresh,
+    multiply,
+    summation,
+)
 from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.substitution import freshened, substitute
@@ -17,6 +25,7 @@ from tensorgrad_cli.algebra.walking import mapped, nodes, occurring, references
 from tensorgrad_cli.calculus.chain import jacobian, pullback
 from tensorgrad_cli.verify.formulas import bar
 from tensorgrad_cli.verify.ground import Ground
+from tensorgrad_cli.verify.readable import by_own_derivatives, readable, readable_chain, unevaluated
 
 __all__ = ["ChainCheck", "chain_checks", "displayed", "gradient_chain", "pullback_of", "read_by"]
 
@@ -76,14 +85,17 @@ def displayed(ground: Ground, check: ChainCheck) -> tuple[Equation, Derivative]:
     ground.calculus.resolve(derivative.name)
     if check.kind != "step":
         equation = ground.calculus.equations[derivative.name]
-        return one_formula(ground, equation) or equation, derivative
+        written = one_formula(ground, equation) or equation
+        spelled = readable(ground, written, derivative.denominators)
+        return spelled or by_own_derivatives(ground, equation) or written, derivative
     (by,) = derivative.denominators
     step = ground.calculus.equations[derivative.numerator]
     shape = ground.calculus.shapes[by]
     equation = jacobian(step, by, shape, tuple(ground.calculus.steps))
     inner = references(step.expression) - {by}
     indirect = any(name in ground.calculus.equations and ground.reached(name, by) for name in inner)
-    return equation, Derivative(equation.tensor, derivative.numerator, (by,), own=indirect)
+    shown = Derivative(equation.tensor, derivative.numerator, (by,), own=indirect)
+    return readable(ground, equation, (by,)) or unevaluated(ground, shown, equation.indices), shown
 
 
 def one_formula(ground: Ground, equation: Equation) -> Equation | None:
@@ -113,7 +125,8 @@ def _nodes(expression: Expression) -> int:
 def gradient_chain(ground: Ground, check: ChainCheck) -> tuple[Equation, ...]:
     """The equations of the cotangents that a total derivative is made of, the last one its own."""
     closure = ground.calculus.closure((check.derivative.name,))
-    return tuple(e for e in closure if e.tensor in ground.calculus.asked)
+    chain = (e for e in closure if e.tensor in ground.calculus.asked)
+    return readable_chain(ground, chain, check.derivative.denominators)
 
 
 def pullback_of(ground: Ground, check: ChainCheck) -> Equation:
@@ -121,4 +134,11 @@ def pullback_of(ground: Ground, check: ChainCheck) -> Equation:
     (by,) = check.derivative.denominators
     step = ground.calculus.equations[check.derivative.numerator]
     bars = {step.tensor: bar(step.tensor), by: bar(by)}
-    return pullback(step, by, ground.calculus.shapes[by], tuple(ground.calculus.steps), bars)
+    equation = pullback(step, by, ground.calculus.shapes[by], tuple(ground.calculus.steps), bars)
+    shown = readable(ground, equation, (by,))
+    if shown is not None:
+        return shown
+    bound = tuple(fresh(index) for index in step.indices)
+    own = Ref(check.derivative.name, (*bound, *equation.indices))
+    body = simplified(summation(bound, multiply(own, Ref(bars[step.tensor], bound))))
+    return Equation(equation.tensor, equation.indices, body)

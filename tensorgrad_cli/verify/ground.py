@@ -30,6 +30,9 @@ class Ground:
         self._read: dict[str, tuple[Equation, frozenset[str]]] = {}
         # Expressions with the derivatives in them written out, as `decide` makes them.
         self.written_out: dict[Expression, Expression | None] = {}
+        # What formulas in `readable` form refer to: expressions under a ∂, and what names of derivatives stand for.
+        self.unevaluated: dict[str, Equation] = {}
+        self.spelled: dict[str, Derivative] = {}
         self.arity = {function_name(name): count for name, count in spec.scope.abstract.items() if count}
         for step in spec.chain:
             self.calculus.extend(step.definitions, step.derivatives)
@@ -103,4 +106,9 @@ class Ground:
 
     def naming(self, definitions: Chain = (), extra: tuple[Derivative, ...] = ()) -> Naming:
         """How names are printed, with the definitions of one formula."""
-        return naming_of(self.scope, self.calculus, definitions, extra)
+        return naming_of(
+            self.scope,
+            self.calculus,
+            (*definitions, *self.unevaluated.values()),
+            (*self.spelled.values(), *extra),
+        )

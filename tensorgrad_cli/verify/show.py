@@ -22,6 +22,7 @@ def formulas(spec: Spec, notation: str) -> Iterator[str]:
     done = None
     for check in chain_checks(ground):
         equation, shown = displayed(ground, check)
+        under = (pullback_of(ground, check),) if check.kind == "step" else gradient_chain(ground, check)
         naming = ground.naming(extra=(shown,))
         if check.kind == "step" and check.derivative.numerator != done:
             done = check.derivative.numerator
@@ -31,12 +32,9 @@ def formulas(spec: Spec, notation: str) -> Iterator[str]:
             done = None
             yield ""
         yield from _written(equation, naming, notation, "  ")
-        if check.kind == "step":
-            yield from _written(pullback_of(ground, check), naming, notation, "    ")
-        else:
-            for part in gradient_chain(ground, check):
-                if part != equation:
-                    yield from _written(part, naming, notation, "    ")
+        for part in under:
+            if part != equation:
+                yield from _written(part, naming, notation, "    ")
 
 
 def _written(equation: Equation, naming: Naming, notation: str, indent: str) -> Iterator[str]:

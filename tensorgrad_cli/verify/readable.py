@@ -1,0 +1,274 @@
+"""Formulas of ours in what the language reads.
+
+Two things in derivatives have no spelling of their own. The derivative of `kron` and `vec` by an entry is
+the operation at a unit matrix: it is printed as what it is, `∂kron(A, B)[i,j]/∂A[p,q]`. A derivative by a
+cotangent, in the chain of a Hessian, is the derivative of a step, ∂(∂c/∂w)/∂(∂c/∂r) = ∂r/∂w, since
+cotangents are linear in each other; by another derivative (a gradient penalty) it is written out.
+
+What is evaluated and decided is left as it was: this is for printing only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from tensorgrad_cli.algebra.expression import (
+    Delta,
+    Derivative,
+    Dimension,
+    Equation,
+    Expression,
+    Index,
+    Op,
+    Ref,
+    add,
+    fresh,
+    multiply,
+    summation,
+)
+from tensorgrad_cli.algebra.library import derivative_name
+from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.rewrite import simplified
+from tensorgrad_cli.algebra.substitution import freshened, substitute
+from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
+from tensorgrad_cli.render import text
+from tensorgrad_cli.render.matrix import matrix_of
+
+if TYPE_CHECKING:
+    from tensorgrad_cli.verify.ground import Ground
+
+__all__ = [
+    "REMARK",
+    "as_derivative",
+    "by_own_derivatives",
+    "is_readable",
+    "readable",
+    "readable_chain",
+    "unevaluated",
+]
+
+REMARK = "it has no closed formula in this notation: it is printed as a derivative"
+
+# What a derivative by a derivative may grow to where it is written out.
+_NODES = 400
+
+
+class _Unreadable(Exception):
+    """A formula that has no spelling."""
+
+
+def is_readable(ground: Ground, equation: Equation) -> bool:
+    """Whether the equation, as it is, is in what the language reads."""
+    return not _by_a_derivative(ground, equation.tensor) and all(
+        _reads(ground, part) for part in subexpressions(equation.expression)
+    )
+
+
+def readable(ground: Ground, equation: Equation, by: Sequence[str] = ()) -> Equation | None:
+    """The equation in what the language reads, None where we know of no way. `by` are tensors that a derivative
+    of an operation is preferably written by."""
+    if is_readable(ground, equation):
+        return equation
+    name, indices = equation.tensor, equation.indices
+    if _by_a_derivative(ground, name):
+        left = _as_tangent(ground, Ref(name, indices))
+        if not isinstance(left, Ref):
+            return None
+        name, indices = left.tensor, tuple(i for i in left.indices if isinstance(i, Index))
+    try:
+        expression = _spelled(ground, equation.expression, by)
+    except _Unreadable:
+        return None
+    return Equation(name, indices, simplified(expression))
+
+
+def readable_chain(ground: Ground, chain: Iterable[Equation], by: Sequence[str] = ()) -> tuple[Equation, ...]:
+    """The equations of a chain of derivatives, those left out that have no spelling."""
+    found: dict[str, Equation] = {}
+    for equation in chain:
+        shown = readable(ground, equation, by) or by_own_derivatives(ground, equation)
+        if shown is not None:
+            found.setdefault(shown.tensor, shown)
+    return tuple(found.values())
+
+
+def as_derivative(ground: Ground, equation: Equation) -> bool:
+    """Whether the derivative of an expression stands in an equation, for want of a closed formula."""
+    derivatives = (ground.spelled.get(name) for name in references(equation.expression))
+    return any(d is not None and d.numerator in ground.unevaluated for d in derivatives)
+
+
+def unevaluated(ground: Ground, derivative: Derivative, indices: tuple[Index, ...]) -> Equation:
+    """A step's derivative as the derivative of the step's right side: ∂⁺z/∂x = ∂⁺(…)/∂x."""
+    step = ground.calculus.equations[derivative.numerator]
+    name = _defined(ground, Equation(f"‹{step.tensor}›", step.indices, step.expression))
+    asked = _asked(ground, name, derivative.denominators, derivative.own)
+    return Equation(derivative.name, indices, Ref(asked, indices))
+
+
+def by_own_derivatives(ground: Ground, equation: Equation) -> Equation | None:
+    """A first total derivative by the chain rule, each step's own derivative by its name: ∂c/∂x = Σ ∂⁺z/∂x ∂c/∂z
+    over the steps z that read x. None where the equation is of another kind."""
+    calculus = ground.calculus
+    total = calculus.asked.get(equation.tensor)
+    if total is None or total.own or len(total.denominators) != 1:
+        return None
+    numerator, (by,) = total.numerator, total.denominators
+    if numerator not in calculus.equations or by not in calculus.shapes or "∂" in numerator + by:
+        return None
+    rank = len(calculus.shapes[numerator])
+    top, bottom = equation.indices[:rank], equation.indices[rank:]
+    terms: list[Expression] = []
+    for step in calculus.closure((numerator,)):
+        if by not in references(step.expression) or "∂" in step.tensor:
+            continue
+        own = _asked(ground, step.tensor, (by,), True)
+        if step.tensor == numerator:
+            terms.append(Ref(own, (*top, *bottom)))
+            continue
+        middle = tuple(fresh(index) for index in step.indices)
+        rest = Ref(_asked(ground, numerator, (step.tensor,), False), (*top, *middle))
+        terms.append(summation(middle, multiply(Ref(own, (*middle, *bottom)), rest)))
+    return Equation(equation.tensor, equation.indices, simplified(add(*terms)))
+
+
+# --- what has a spelling --------------------------------------------------------------------------
+
+
+def _reads(ground: Ground, part: Expression) -> bool:
+    match part:
+        case Ref(name):
+            return not _by_a_derivative(ground, name)
+        case Op() if _on_matrices(part):
+            return not _holes(ground, part)
+        case _:
+            return True
+
+
+def _by_a_derivative(ground: Ground, name: str) -> bool:
+    derivative = ground.calculus.asked.get(name)
+    return derivative is not None and any(by.startswith("∂") for by in derivative.denominators)
+
+
+def _on_matrices(op: Op) -> bool:
+    return any(len(letters) > 1 for letters in OPERATIONS[op.operation].inputs)
+
+
+def _groups(op: Op) -> list[tuple[Index, ...]]:
+    """The bound indices of each argument."""
+    groups, start = [], 0
+    for letters in OPERATIONS[op.operation].inputs:
+        groups.append(op.bound[start : start + len(letters)])
+        start += len(letters)
+    return groups
+
+
+def _holes(ground: Ground, op: Op) -> list[int]:
+    """The arguments that have no form in matrix notation."""
+    pairs = enumerate(zip(op.arguments, _groups(op), strict=True))
+    naming = ground.naming()
+    return [k for k, (part, own) in pairs if matrix_of(part, own, naming, text.GLYPHS) is None]
+
+
+# --- what is put for what has none ----------------------------------------------------------------
+
+
+def _spelled(ground: Ground, expression: Expression, by: Sequence[str]) -> Expression:
+    budget = [_NODES]
+
+    def spelled(part: Expression) -> Expression:
+        if isinstance(part, Ref) and _by_a_derivative(ground, part.tensor):
+            tangent = _as_tangent(ground, part)
+            return tangent if tangent is not None else written_out(part)
+        if isinstance(part, Op) and _on_matrices(part) and _holes(ground, part):
+            return opened(part)
+        return mapped(part, spelled)
+
+    def written_out(part: Ref) -> Expression:
+        equation = ground.calculus.equations[part.tensor]
+        budget[0] -= sum(1 for _ in subexpressions(equation.expression))
+        if budget[0] < 0:
+            raise _Unreadable
+        body = freshened(equation.expression)
+        return spelled(substitute(body, dict(zip(equation.indices, part.indices, strict=True))))
+
+    def opened(part: Op) -> Expression:
+        """Σ ∂op(X)/∂X[a,b] e[a,b] for op(e): it is linear in e, and X any tensor of that shape."""
+        if not OPERATIONS[part.operation].multilinear or not all(isinstance(p, Index) for p in part.out):
+            raise _Unreadable
+        holes, groups = _holes(ground, part), _groups(part)
+        arguments = list(part.arguments)
+        fixed = references(
+            Op(part.operation, (), (), tuple(a for k, a in enumerate(arguments) if k not in holes))
+        )
+        stand_ins: list[str] = []
+        bound: list[Index] = []
+        contents: list[Expression] = []
+        for k in holes:
+            shape = tuple(index.dimension for index in groups[k])
+            stand_ins.append(_stand_in(ground, shape, fixed | set(stand_ins), by))
+            at = {index: fresh(index) for index in groups[k]}
+            bound += at.values()
+            contents.append(spelled(substitute(arguments[k], at)))
+            arguments[k] = Ref(stand_ins[-1], groups[k])
+        out = tuple(
+            Index(letter, place.dimension)
+            for letter, place in zip("ij", part.out, strict=False)
+            if isinstance(place, Index)
+        )
+        whole = freshened(Op(part.operation, part.bound, out, tuple(arguments), part.parameters))
+        name = _defined(ground, Equation("", out, whole))
+        own = any(other in ground.calculus.equations for other in fixed)
+        factor = Ref(_asked(ground, name, stand_ins, own), (*part.out, *bound))
+        return summation(bound, multiply(factor, *contents))
+
+    return spelled(expression)
+
+
+def _as_tangent(ground: Ground, ref: Ref) -> Expression | None:
+    """∂(∂c/∂w)/∂(∂c/∂r) as ∂r/∂w, None for another derivative."""
+    asked, shapes = ground.calculus.asked, ground.calculus.shapes
+    outer = asked[ref.tensor]
+    inner, by = asked.get(outer.numerator), asked.get(outer.denominators[0])
+    if inner is None or by is None or inner.own or by.own or outer.own or len(outer.denominators) > 1:
+        return None
+    if len(inner.denominators) != 1 or len(by.denominators) != 1 or inner.numerator != by.numerator:
+        return None
+    (w,), (r,) = inner.denominators, by.denominators
+    if w.startswith("∂") or w == r:
+        return None
+    top, last = len(shapes[inner.numerator]), len(shapes[r])
+    count = len(ref.indices)
+    first, varied = ref.indices[:top], ref.indices[top : count - top - last]
+    second, moved = ref.indices[count - top - last : count - last], ref.indices[count - last :]
+    deltas = (Delta(a, b) for a, b in zip(first, second, strict=True))
+    return multiply(*deltas, Ref(_asked(ground, r, (w,), False), (*moved, *varied)))
+
+
+def _stand_in(
+    ground: Ground, shape: tuple[Dimension, ...], without: Iterable[str], preferred: Sequence[str]
+) -> str:
+    """A tensor or step of that shape. Raises _Unreadable where there is none."""
+    spec, taken = ground.spec, set(without)
+    known = (*preferred, *spec.tensors, *(step.name for step in spec.chain))
+    for name in known:
+        tensor = spec.tensors.get(name)
+        free = name not in taken and (tensor is None or tensor.values != "integers")
+        if free and "∂" not in name and ground.calculus.shapes.get(name) == shape:
+            return name
+    raise _Unreadable
+
+
+def _asked(ground: Ground, numerator: str, denominators: Sequence[str], own: bool) -> str:
+    name = derivative_name(numerator, denominators, own)
+    if name not in ground.calculus.asked:
+        ground.spelled[name] = Derivative(name, numerator, tuple(denominators), own)
+    return name
+
+
+def _defined(ground: Ground, equation: Equation) -> str:
+    """The name of an expression that stands under a ∂, the same for the same one."""
+    name = equation.tensor or f"‹{text.expression(equation.expression, ground.naming())}›"
+    ground.unevaluated.setdefault(name, Equation(name, equation.indices, equation.expression))
+    return name
