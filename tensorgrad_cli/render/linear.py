@@ -37,13 +37,14 @@ from tensorgrad_cli.algebra.expression import (
     size,
     subtract,
 )
+from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.library import BUILTINS, OWN
 from tensorgrad_cli.render import derivatives, operations, products
 from tensorgrad_cli.render.naming import Names, Naming, counted, free_names, named, position, positions
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, NOTHING, PRODUCT, TERM, Piece, merged, wrapped
 from tensorgrad_cli.render.terms import factors_of, ordered, signed
 
-__all__ = ["Glyphs", "Linear", "primes"]
+__all__ = ["Glyphs", "Linear", "by_signs", "primes", "unhidden"]
 
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "=", "!="})
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -180,7 +181,9 @@ class Linear:
         if e.function == "pi":
             return self.pi()
         if e.function in ("=", "!="):
-            return self.piece(self.by_signs(e), names)
+            return self.piece(by_signs(e), names)
+        if e.function in self.naming.taken and e.order == (0,):
+            e = unhidden(e, self.naming)
         arguments = [self.inner(argument, names) for argument in e.arguments]
         stands = merged(argument.stands for argument in arguments)
         if e.function in _COMPARISONS:
@@ -191,14 +194,6 @@ class Linear:
         inside = ", ".join(argument.text for argument in arguments)
         text = f"{self.name(e.function)}{primes(e.order)}({inside})"
         return Piece(text, ATOM, stands, opened, plain=True)
-
-    def by_signs(self, e: Apply) -> Expression:
-        """Whether two values are the same, in functions that the language reads: 1 - sign(b - a)²."""
-        left, right = e.arguments
-        # Where a declared name hides our sign, the derivative of abs is the same function.
-        name, order = ("abs", (1,)) if "sign" in self.naming.taken else ("sign", (0,))
-        square = power(Apply(name, order, (subtract(right, left),)), constant(2))
-        return square if e.function == "!=" else Add((ONE, negate(square)))
 
     def pi(self) -> Piece:
         """π; where a declared name hides it, the arc whose cosine is -1."""
@@ -282,6 +277,21 @@ class Linear:
     def sum(self) -> str:
         """The sign of a written sum; Σ, which nothing hides, where a declared name hides the word."""
         return "Σ" if "sum" in self.naming.taken else self.glyphs.sum
+
+
+def by_signs(e: Apply) -> Expression:
+    """Whether two values are the same or not, in functions that the language reads: 1 - sign(b - a)²."""
+    left, right = e.arguments
+    square = power(Apply("sign", (0,), (subtract(right, left),)), constant(2))
+    return square if e.function == "!=" else Add((ONE, negate(square)))
+
+
+def unhidden(e: Apply, naming: Naming) -> Apply:
+    """A function of ours whose name is hidden by a declared one, as the derivative of another: sign is abs'."""
+    for name, row in FUNCTIONS.items():
+        if name not in naming.taken and row.derivatives[0] == f"{e.function}({row.parameters[0]})":
+            return Apply(name, (1,), e.arguments)
+    return e
 
 
 def primes(order: Sequence[int]) -> str:

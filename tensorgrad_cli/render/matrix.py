@@ -39,7 +39,7 @@ from tensorgrad_cli.render.blocks import (
     NoMatrixForm,
 )
 from tensorgrad_cli.render.derivatives import spelled
-from tensorgrad_cli.render.linear import Glyphs, Linear, primes
+from tensorgrad_cli.render.linear import Glyphs, Linear, by_signs, primes, unhidden
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.render.pieces import ATOM as PIECE_ATOM
 from tensorgrad_cli.render.pieces import Piece
@@ -56,10 +56,10 @@ def equation(value: Equation, naming: Naming, *, ascii: bool = False) -> str | N
     if len(value.indices) > 2:
         return None
     try:
-        left = writer.reference(value.tensor, value.indices).text
+        left = writer.reference(value.tensor, value.indices)
         if isinstance(value.expression, Const):
-            return f"{left} = {value.expression.value}"
-        return f"{left} = {writer.whole(value.expression, value.indices).text}"
+            return f"{left.text} = {value.expression.value}"
+        return f"{left.text} = {writer.whole(value.expression, left.axes).text}"
     except NoMatrixForm:
         return None
 
@@ -139,12 +139,15 @@ class _Writer:
         if d is None:
             text, strength, bare = self.linear.name(tensor), ATOM, tensor
         else:
+            top, under = ranks.get(d.numerator, 0), sum(ranks.get(name, 0) for name in d.denominators)
             nested = d.numerator in derivatives or d.numerator in self.naming.definitions
-            if nested or ranks.get(d.numerator, 0) or len(d.denominators) > 1:
+            if nested or len(d.denominators) > 1 or (top and under and len(indices) > 2):
                 raise NoMatrixForm
             below = [self.linear.name(name) for name in d.denominators]
             text = spelled(self.linear, d, self.linear.name(d.numerator), below)
             strength, bare = FACTOR, ""
+            if top and under and self.naming.layout == "denominator":
+                indices = indices[::-1]
         if len(set(indices)) == 1 and len(indices) == 2:
             return Block(f"diag({text})", indices[:1], ATOM, diagonal=text)
         return Block(text, indices, strength, bare=bare if not indices else "")
@@ -163,8 +166,12 @@ class _Writer:
         if e.function == "pi":
             piece = self.linear.pi()
             return Block(piece.text, (), ATOM, bare=piece.bare)
-        if not e.function.isidentifier():
+        if e.function in ("=", "!="):
+            return self.block(by_signs(e))
+        if e.function in ("<", "<="):
             raise NoMatrixForm
+        if e.function in self.naming.taken and e.order == (0,):
+            e = unhidden(e, self.naming)
         blocks = [self.block(argument) for argument in e.arguments]
         axes = max((block.axes for block in blocks), key=len)
         for k, block in enumerate(blocks):

@@ -20,7 +20,8 @@ class Naming(Struct, frozen=True):
     `spellings` has the reader's spelling of each canonical name; `ranks` the number of indices of each
     tensor, step, definition and derivative; `derivatives` what the name of a derivative stands for;
     `definitions` the expressions that stand under a ∂. `taken` are words of ours that a declared name hides;
-    `functions` are the declared ones, `dimensions` the named ones.
+    `functions` are the declared ones, `dimensions` the named ones. `layout` is the order of the axes of a tensor's
+    derivative by a tensor that is written without indices.
     """
 
     spellings: Mapping[str, str] = {}
@@ -30,6 +31,7 @@ class Naming(Struct, frozen=True):
     taken: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     dimensions: frozenset[str] = frozenset()
+    layout: str = "numerator"
 
     def spelling(self, name: str) -> str:
         """The name as the reader wrote it."""

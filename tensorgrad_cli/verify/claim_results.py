@@ -87,7 +87,8 @@ def claim_result(
 def _reading(judged: Judged, naming: Naming) -> str:
     if judged.reading is None:
         return ""
-    return written(judged.reading.left.expression, judged.reading.right.expression, naming)
+    reading = judged.reading
+    return written(reading.left.expression, reading.right.expression, naming, reading.free)
 
 
 def _remarks(judged: Judged, diagnosis: Diagnosis | None) -> tuple[str, ...]:

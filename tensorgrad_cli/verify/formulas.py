@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tensorgrad_cli.algebra.expression import Chain, Derivative, Equation, Expression, Index
+from tensorgrad_cli.algebra.expression import ONE, Add, Chain, Derivative, Equation, Expression, Index
 from tensorgrad_cli.algebra.library import BUILTINS, OWN, Scope
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.render import latex, matrix, text
 from tensorgrad_cli.render.einsum import einsum_subscripts
-from tensorgrad_cli.render.naming import Naming, bar_spelling
+from tensorgrad_cli.render.naming import Naming, bar_spelling, free_names
 from tensorgrad_cli.verify.verdict import Formula
 
 __all__ = ["bar", "formula", "naming_of", "reading", "shown"]
@@ -42,6 +42,7 @@ def naming_of(
         taken=frozenset(declared & {*BUILTINS, "delta", "eye", "ones", "I", "sum"}),
         functions=frozenset({*scope.abstract, *scope.defined, *scope.applied}),
         dimensions=frozenset(scope.dimensions),
+        layout=scope.layout,
     )
 
 
@@ -55,9 +56,16 @@ def formula(equation: Equation, naming: Naming) -> Formula:
     )
 
 
-def reading(left: Expression, right: Expression, naming: Naming) -> str:
-    """How an equation was read, every Σ written out."""
-    return f"{shown(left, naming)} = {shown(right, naming)}"
+def reading(left: Expression, right: Expression, naming: Naming, free: tuple[Index, ...] = ()) -> str:
+    """How an equation was read, every Σ written out. A number on the left that stands for a tensor filled with it
+    carries the tensor's indices, `2 ones[i] = x[i]`: those of the left side are the free ones."""
+    written = shown(left, naming)
+    if free and not left.free and right.free and "ones" not in naming.taken:
+        names = free_names(free)
+        ones = f"ones[{','.join(names.values())}]"
+        number = f"({written})" if isinstance(left, Add) else written
+        written = ones if left == ONE else f"{number} {ones}"
+    return f"{written} = {shown(right, naming)}"
 
 
 def shown(expression: Expression, naming: Naming) -> str:

@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tensorgrad_cli.algebra.expression import (
     Delta,
     Derivative,
@@ -195,35 +198,61 @@ def _spelled(ground: Ground, expression: Expression, by: Sequence[str]) -> Expre
 
     def opened(part: Op) -> Expression:
         """Σ ∂op(X)/∂X[a,b] e[a,b] for op(e): it is linear in e, and X any tensor of that shape."""
-        if not OPERATIONS[part.operation].multilinear or not all(isinstance(p, Index) for p in part.out):
+        if not all(isinstance(place, Index) for place in part.out):
             raise _Unreadable
-        holes, groups = _holes(ground, part), _groups(part)
-        arguments = list(part.arguments)
-        fixed = references(
-            Op(part.operation, (), (), tuple(a for k, a in enumerate(arguments) if k not in holes))
-        )
-        stand_ins: list[str] = []
-        bound: list[Index] = []
-        contents: list[Expression] = []
-        for k in holes:
-            shape = tuple(index.dimension for index in groups[k])
-            stand_ins.append(_stand_in(ground, shape, fixed | set(stand_ins), by))
-            at = {index: fresh(index) for index in groups[k]}
-            bound += at.values()
-            contents.append(spelled(substitute(arguments[k], at)))
-            arguments[k] = Ref(stand_ins[-1], groups[k])
+        holes: list[_Hole] = []
+        filled = _filled(ground, part, frozenset(), by, holes)
+        fixed = references(filled) - {hole.stand_in for hole in holes}
         out = tuple(
             Index(letter, place.dimension)
             for letter, place in zip("ij", part.out, strict=False)
             if isinstance(place, Index)
         )
-        whole = freshened(Op(part.operation, part.bound, out, tuple(arguments), part.parameters))
-        name = _defined(ground, Equation("", out, whole))
+        name = _defined(ground, Equation("", out, freshened(replace(filled, out=out))))
         own = any(other in ground.calculus.equations for other in fixed)
-        factor = Ref(_asked(ground, name, stand_ins, own), (*part.out, *bound))
-        return summation(bound, multiply(factor, *contents))
+        asked = _asked(ground, name, [hole.stand_in for hole in holes], own)
+        if len(holes) > 2 or (own and len(holes) > 1):
+            raise _Unreadable
+        bound = [index for hole in holes for index in hole.at]
+        below = [index for hole in holes for index in hole.places]
+        contents = (spelled(hole.content) for hole in holes)
+        return summation(bound, multiply(Ref(asked, (*part.out, *below)), *contents))
 
     return spelled(expression)
+
+
+class _Hole(Struct, frozen=True):
+    """What stood in an argument, at new indices `at`, and the tensor put in its place, read at `places` of them."""
+
+    stand_in: str
+    at: tuple[Index, ...]
+    places: tuple[Index, ...]
+    content: Expression
+
+
+def _filled(ground: Ground, op: Op, taken: frozenset[str], by: Sequence[str], holes: list[_Hole]) -> Op:
+    """The operation with tensors in place of what has no matrix form, which go to `holes`. Raises _Unreadable."""
+    if not OPERATIONS[op.operation].multilinear:
+        raise _Unreadable
+    empty, groups, arguments = _holes(ground, op), _groups(op), list(op.arguments)
+    taken |= _read_by(part for k, part in enumerate(arguments) if k not in empty)
+    for k in empty:
+        inner, own = arguments[k], groups[k]
+        taken |= {hole.stand_in for hole in holes}
+        if isinstance(inner, Op) and inner.out == own and _on_matrices(inner):
+            arguments[k] = _filled(ground, inner, taken, by, holes)
+            continue
+        name, turned = _stand_in(ground, tuple(index.dimension for index in own), taken, by)
+        at = {index: fresh(index) for index in own}
+        new = tuple(at.values())
+        holes.append(_Hole(name, new, new[::-1] if turned else new, substitute(inner, at)))
+        arguments[k] = Ref(name, own[::-1] if turned else own)
+    return Op(op.operation, op.bound, op.out, tuple(arguments), op.parameters)
+
+
+def _read_by(parts: Iterable[Expression]) -> frozenset[str]:
+    """The names that some expressions read."""
+    return frozenset[str]().union(*map(references, parts))
 
 
 def _as_tangent(ground: Ground, ref: Ref) -> Expression | None:
@@ -247,16 +276,17 @@ def _as_tangent(ground: Ground, ref: Ref) -> Expression | None:
 
 
 def _stand_in(
-    ground: Ground, shape: tuple[Dimension, ...], without: Iterable[str], preferred: Sequence[str]
-) -> str:
-    """A tensor or step of that shape. Raises _Unreadable where there is none."""
-    spec, taken = ground.spec, set(without)
-    known = (*preferred, *spec.tensors, *(step.name for step in spec.chain))
-    for name in known:
-        tensor = spec.tensors.get(name)
-        free = name not in taken and (tensor is None or tensor.values != "integers")
-        if free and "∂" not in name and ground.calculus.shapes.get(name) == shape:
-            return name
+    ground: Ground, shape: tuple[Dimension, ...], taken: Iterable[str], preferred: Sequence[str]
+) -> tuple[str, bool]:
+    """A tensor or step of that shape, or of the transposed one (True). Raises _Unreadable where there is none."""
+    spec, used = ground.spec, set(taken)
+    known = [*preferred, *spec.tensors, *(step.name for step in spec.chain)]
+    for turned, wanted in ((False, shape), (True, shape[::-1])):
+        for name in known:
+            tensor = spec.tensors.get(name)
+            varies = "∂" not in name and (tensor is None or tensor.values != "integers")
+            if name not in used and varies and ground.calculus.shapes.get(name) == wanted:
+                return name, turned
     raise _Unreadable
 
 

@@ -10,6 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tensorgrad_cli.source import Source
+from tensorgrad_cli.spec.model import Spec
+from tensorgrad_cli.spec.read import read
+
 FEW = settings(
     max_examples=30,
     deadline=None,
@@ -238,6 +242,31 @@ def test_many_chains(at_point: Any, close: Any, text: str) -> None:
 @settings(MANY, max_examples=300)
 def test_many_second_derivatives(at_point: Any, close: Any, text: str) -> None:
     check_second(text, at_point, close)
+
+
+@given(chains())
+@settings(FEW, max_examples=15)
+def test_formulas_read_back(all_reads_back: Any, text: str) -> None:
+    all_reads_back(spec_of(text))
+
+
+@given(chains(scalar=True))
+@settings(FEW, max_examples=8)
+def test_formulas_of_hessians_read_back(all_reads_back: Any, text: str) -> None:
+    all_reads_back(spec_of(f"{text}hessian: true\n"))
+
+
+@pytest.mark.slow
+@given(chains(scalar=True))
+@settings(MANY, max_examples=300)
+def test_many_formulas_read_back(all_reads_back: Any, text: str) -> None:
+    all_reads_back(spec_of(f"{text}hessian: true\n"))
+
+
+def spec_of(text: str) -> Spec:
+    spec, issues = read(Source("chain", text))
+    assert spec is not None, f"{text}\n" + "\n".join(issue.message for issue in issues)
+    return spec
 
 
 # --- chains that people write -----------------------------------------------------------------------------

@@ -1,0 +1,151 @@
+"""What is printed of a chain with one row of the tables in it reads back, second derivatives included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tensorgrad_cli.algebra.expression import Ref
+from tensorgrad_cli.algebra.functions import FUNCTIONS
+from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.walking import references
+from tensorgrad_cli.render import text
+from tensorgrad_cli.source import Source
+from tensorgrad_cli.spec.model import Spec
+from tensorgrad_cli.spec.read import read
+from tensorgrad_cli.verify.chain_formulas import chain_checks, displayed, gradient_chain
+from tensorgrad_cli.verify.ground import Ground
+from tensorgrad_cli.verify.workbench import Workbench
+
+Check = Callable[[Spec], None]
+
+HEAD = """
+dims: {m: 2, n: 3, p: 4}
+tensors:
+  A: [m, n]
+  B: [n, p]
+  C: [n, n]
+  D: [n, n]
+  E: [m, n]
+  a: [n]
+  b: [n]
+  c: [n]
+"""
+
+
+def spec(*chain: str, head: str = HEAD) -> Spec:
+    lines = "".join(f"  - '{line}'\n" for line in chain)
+    found, issues = read(Source("rows", f"{head}chain:\n{lines}hessian: true\n"))
+    assert found is not None, [issue.message for issue in issues]
+    return found
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name: str, all_reads_back: Check) -> None:
+    count = len(FUNCTIONS[name].parameters)
+    arguments = ", ".join(f"{letter}[i]" for letter in "abc"[:count])
+    all_reads_back(spec(f"y[i] = {name}({arguments}) a[i]", "s = y[i] b[i]"))
+
+
+ALONG = [name for name, row in OPERATIONS.items() if row.inputs == ("k",)]
+
+
+@pytest.mark.parametrize("name", ALONG)
+def test_operations_along_an_index(name: str, all_reads_back: Check) -> None:
+    free = "i,j" if OPERATIONS[name].output else "i"
+    other = "(A[i,j] E[i,j])" if name != "normalize" else "(A[i,j] + E[i,j])"
+    all_reads_back(spec(f"y[{free}] = {name}[j]{other}", f"s = sum[{free}] sin(y[{free}])"))
+
+
+ON_MATRICES = (
+    "inv(C)",
+    "inv(C D + I)",
+    "det(C D)",
+    "logdet(C)",
+    "kron(A, B)",
+    "kron(A, A)",
+    "kron(tanh(A), B)",
+    "kron(Aᵀ, tanh(A))",
+    "kron(A C, B)",
+    "kron(A, E) + kron(E, A)",
+    "vec(A)",
+    "vec(Aᵀ)",
+    "vec(tanh(A) ⊙ E)",
+    "vec(A C)",
+    "vec(kron(A, B))",
+    "diag(C a)",
+    "diag(C D)",
+)
+
+
+@pytest.mark.parametrize("expression", ON_MATRICES)
+def test_operations_on_matrices(expression: str, all_reads_back: Check) -> None:
+    all_reads_back(spec(f"Y = {expression}", "s = sum(Y ⊙ Y)"))
+
+
+def test_every_operation_is_among_them() -> None:
+    written = {text.partition("(")[0] for text in ON_MATRICES}
+    assert {name for name in OPERATIONS if name not in ALONG} <= written
+
+
+def printed(found: Spec) -> dict[str, str]:
+    ground = Ground(found)
+    out = {}
+    for check in chain_checks(ground):
+        equation, shown = displayed(ground, check)
+        out[check.id] = text.equation(equation, ground.naming(extra=(shown,)))
+    return out
+
+
+def test_a_derivative_without_a_formula_is_printed_as_one() -> None:
+    formulas = printed(spec("K = kron(A, B)", "v = vec(A)", "s = sum(K) + sum(v)"))
+    assert formulas["step:K/A"] == "∂K[i,j]/∂A[p,q] = ∂kron(A, B)[i,j]/∂A[p,q]"
+    assert formulas["step:v/A"] == "∂v[i]/∂A[p,q] = ∂vec(A)[i]/∂A[p,q]"
+
+
+TRUE = (
+    ("Y = kron(Aᵀ, tanh(A))", "s = sum(Y ⊙ Y)"),
+    ("Y = kron(A C, B)", "s = sum(Y ⊙ Y)"),
+    ("Y = tanh(A)", "Z = vec(kron(Y, B))", "s = sum(Z ⊙ Z)"),
+    ("y[i] = tanh(C[i,j] a[j])", "z[i] = D[i,j] y[j] + a[i]", "s = exp(z[i] b[i])"),
+    ("y = aᵀ C b", "g = ∂y/∂a", "s = sum(g ⊙ g ⊙ g)"),
+)
+
+
+@pytest.mark.parametrize("chain", TRUE, ids=lambda chain: chain[0])
+def test_what_is_printed_instead_is_true(chain: tuple[str, ...]) -> None:
+    bench = Workbench(spec(*chain), 0)
+    equations = []
+    for check in chain_checks(bench):
+        equations += [
+            displayed(bench, check)[0],
+            *(gradient_chain(bench, check) if check.kind != "step" else ()),
+        ]
+    bench.calculus.extend(tuple(bench.unevaluated.values()), bench.spelled.values())
+    for equation in equations:
+        for name in {equation.tensor} | references(equation.expression):
+            bench.calculus.resolve(name)
+    for equation in equations:
+        left = Ref(equation.tensor, equation.indices)
+        decision = bench.exact().decide(left, equation.expression, equation.indices)
+        assert decision.outcome == "equal", text.equation(equation, bench.naming())
+
+
+def test_a_maximum_is_met_where_the_difference_has_no_sign() -> None:
+    formulas = printed(spec("y = max[j](a[j])", "s = y^2"))
+    assert formulas["step:y/a"] == "∂y/∂a[p] = 1 - sign(y - a[p])²"
+
+
+HIDDEN = {
+    "sign": "functions: [sign]",
+    "step, cos": "functions: [step, cos]",
+    "ones, I, delta": "functions: [ones, I, delta]",
+}
+
+
+@pytest.mark.parametrize("functions", HIDDEN.values(), ids=HIDDEN)
+def test_words_that_a_declared_name_hides(functions: str, all_reads_back: Check) -> None:
+    head = f"{HEAD}{functions}\n"
+    all_reads_back(spec("y[i] = max[j](A[i,j])", "s = y[i] y[i]", head=head))
+    all_reads_back(spec("y[i] = relu(a[i]) + sin(b[i])", "s = y[i] y[i]", head=head))
