@@ -21,9 +21,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorgrad_cli.numeric.difference import TIE, Differences, reference
+from tensorgrad_cli.numeric.difference import LINE, TIE, Differences, by_windows, reference
 from tensorgrad_cli.numeric.noise import EPS, FEW, POINTS, Rounding, noise_of
-from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, scales
+from tensorgrad_cli.numeric.probe import BLOCK, MAX_MEMORY, Array, Function, Perturb, Probe, scales
 from tensorgrad_cli.numeric.quotient import both_sides
 from tensorgrad_cli.numeric.romberg import SIGMAS
 
@@ -69,7 +69,7 @@ def jacobian(
         rounding=rounding,
     )
     with np.errstate(all="ignore"):
-        return stepped(probe, scale, np.random.default_rng(seed), _steps(x, scale))
+        return stepped(probe, scale, np.random.default_rng(seed), _steps(x, scale), max_memory)
 
 
 def directional(
@@ -102,7 +102,8 @@ def directional(
         ones = np.ones(len(directions))
         # A coordinate that a direction does not move asks for nothing (0 / 0).
         steps = np.fmin.reduce(_steps(x, np.abs(directions)) / np.abs(directions), axis=1, initial=STEP)
-        return stepped(probe, ones, np.random.default_rng(seed), np.maximum(steps, LEAST_STEP))
+        steps = np.maximum(steps, LEAST_STEP)
+        return stepped(probe, ones, np.random.default_rng(seed), steps, max_memory)
 
 
 def _steps(x: Array, scale: Array) -> Array:
@@ -112,8 +113,19 @@ def _steps(x: Array, scale: Array) -> Array:
     return steps
 
 
-def stepped(probe: Probe, line_scale: Array, rng: np.random.Generator, steps: Array) -> Differences:
-    """All lines of a probe, block by block, each with its step."""
+def stepped(
+    probe: Probe,
+    line_scale: Array,
+    rng: np.random.Generator,
+    steps: Array,
+    max_memory: int = MAX_MEMORY,
+) -> Differences:
+    """All lines of a probe, block by block, each with its step; where not even one line fits, some of the outputs
+    at a time."""
+    if probe.outputs * LINE > max(max_memory, BLOCK):
+        return by_windows(
+            probe, max_memory, lambda part, window: stepped(window, line_scale, rng, steps, max_memory)
+        )
     shape = (probe.lines, probe.outputs)
     values, bars = np.empty(shape), np.empty(shape)
     jittered = jitter(probe.x, rng)

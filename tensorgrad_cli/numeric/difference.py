@@ -19,14 +19,14 @@ The result knows no tolerance: `compare` turns bars into verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from tensorgrad_cli.numeric.noise import ROUNDING, Rounding, noise_of
-from tensorgrad_cli.numeric.probe import MAX_MEMORY, Array, Function, Perturb, Probe, Samples, scales
+from tensorgrad_cli.numeric.probe import BLOCK, MAX_MEMORY, Array, Function, Perturb, Probe, Samples, scales
 from tensorgrad_cli.numeric.quotient import Found, both_sides, central, find
 from tensorgrad_cli.numeric.romberg import NEAR, SAFETY, SIGMAS
 
@@ -46,6 +46,8 @@ PILOT_LINES = 24
 MANY = 512
 # The samples of one block of lines take this part of the memory.
 SHARE = 64
+# What one output takes along one line at most, in bytes: the samples of all steps, their quotients and windows.
+LINE = 1280
 # A bar below this part of the entry, or of the root mean square of its row (of all, along directions), is not worth
 # more evaluations.
 GOOD = 2.0**-30
@@ -149,7 +151,15 @@ def directional(
 def differences(
     probe: Probe, line_scale: Array, rng: np.random.Generator, max_memory: int, sigma: Array | None = None
 ) -> Differences:
-    """All lines of a probe, block by block."""
+    """All lines of a probe, block by block; where not even one line fits, some of the outputs at a time."""
+    if probe.outputs * LINE > max(max_memory, BLOCK):
+        return by_windows(
+            probe,
+            max_memory,
+            lambda part, window: differences(
+                window, line_scale, rng, max_memory, None if sigma is None else sigma[part]
+            ),
+        )
     few = probe.directions is not None
     core = CORE_OF_DIRECTIONS if few else CORE
     if sigma is None or np.isnan(sigma).any():
@@ -192,6 +202,37 @@ def differences(
         line_scale,
         probe.evaluations,
         "central",
+        slopes,
+    )
+
+
+def by_windows(probe: Probe, max_memory: int, found_in: Callable[[slice, Probe], Differences]) -> Differences:
+    """What is found of some of the outputs at a time, together."""
+    inside, parts = reference(probe), []
+    for part, window in probe.windows(LINE, max_memory):
+        window.inside = inside  # terms that cancel unseen may be as large as any output
+        parts.append(found_in(part, window))
+        probe.evaluations += window.evaluations
+    slopes = None
+    if any(part.slopes is not None for part in parts):
+        slopes = np.concatenate(
+            [
+                np.full((2, *part.values.shape), np.nan) if part.slopes is None else part.slopes
+                for part in parts
+            ],
+            axis=2,
+        )
+    return Differences(
+        np.concatenate([part.values for part in parts], axis=1),
+        np.concatenate([part.bars for part in parts], axis=1),
+        np.concatenate([part.still for part in parts], axis=1),
+        np.any([part.kinks for part in parts], axis=0),
+        np.any([part.lost for part in parts], axis=0),
+        probe.centre,
+        np.concatenate([part.noise for part in parts]),
+        parts[0].scale,
+        probe.evaluations,
+        parts[0].method,
         slopes,
     )
 

@@ -6,7 +6,8 @@ the matter of `difference` and `complex_step`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -89,6 +90,8 @@ class Probe:
         self.inside = inside
         self.rounding = rounding
         self.evaluations = 0
+        # The outputs that are looked at: all, or those of a window.
+        self.watched = slice(None)
         self.centre = np.zeros(0)
         self.centre_branches: Array | None = None
         values, branches = self.call(x[None])
@@ -101,6 +104,18 @@ class Probe:
     @property
     def outputs(self) -> int:
         return int(self.centre.size)
+
+    def windows(self, bytes_each: int, max_memory: int) -> Iterator[tuple[slice, Probe]]:
+        """The same function with some of its outputs at a time, so many that `bytes_each` for each of them fit into
+        the memory (but a block); f is evaluated anew for each window."""
+        width = max(max_memory, BLOCK) // bytes_each
+        for start in range(0, self.outputs, width):
+            part = slice(start, start + width)
+            window = copy(self)
+            window.watched, window.centre, window.evaluations = part, self.centre[part], 0
+            if self.rounding is not None:
+                window.rounding = Rounding(self.rounding.deviation[part], self.rounding.whole)
+            yield part, window
 
     @property
     def lines(self) -> int:
@@ -115,6 +130,8 @@ class Probe:
     def split(self, result: Any, count: int) -> tuple[Array, Array | None]:
         values, branches = result if isinstance(result, tuple) else (result, None)
         values = np.asarray(values).reshape(count, -1)
+        if self.watched != slice(None):
+            values = values[:, self.watched].copy()  # a view would keep the whole
         return values, None if branches is None else np.asarray(branches).reshape(count, -1)
 
     def blocks(self, points: Array) -> tuple[Array, Array | None]:

@@ -11,6 +11,9 @@ from tensorgrad_cli.source import Issue, Span
 __all__ = ["too_large"]
 
 _BYTES = 8
+# Every tensor and step is held at the point and at copies of it whose inputs and roundings are moved, as many as
+# `verify.points` has: the point, and again with four copies.
+_COPIES = 6
 _LEAST = 2  # what is not given is drawn, and is at least this
 
 
@@ -21,17 +24,19 @@ def too_large(
     budget: int,
     spellings: Mapping[str, str],
 ) -> Issue | None:
-    """An issue at the largest tensor or step, where all of them together take more than the budget."""
+    """An issue at the largest tensor or step, where all of them together, with the copies that a check makes,
+    take more than the budget."""
     entries = {name: _entries(shape, sizes) for name, shape in shapes.items()}
     total = sum(entries.values()) * _BYTES
-    if total <= budget:
+    if total * _COPIES <= budget:
         return None
     name = max(entries, key=lambda key: entries[key])
     spelling = spellings.get(name, name)
     factors = " × ".join(_factor(dimension, sizes, spellings) for dimension in shapes[name])
     message = (
         f"`{spelling}` alone has {factors} = {_count(entries[name])} entries; all tensors and steps take "
-        f"{_amount(total)}, and `check: max_memory` is {_amount(budget)}"
+        f"{_amount(total)}, {_amount(total * _COPIES)} with the copies that a check makes, and "
+        f"`check: max_memory` is {_amount(budget)}"
     )
     return Issue(
         "too-large", spans.get(name), message, "derivatives are the same at small sizes: choose some"

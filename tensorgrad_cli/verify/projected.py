@@ -36,6 +36,8 @@ __all__ = ["along", "projected"]
 Array = NDArray[Any]
 
 TANGENT = "‹v›"
+# So many products, of outputs and directions, are evaluated at once.
+TOGETHER = 1 << 18
 
 
 def projected(
@@ -67,16 +69,7 @@ def projected(
     )
     truth = found.differences
     rows = moving.parts(found.directions)
-    found_along = [
-        along(calculus, derivative, part, point) for derivative, part in zip(derivatives, rows, strict=True)
-    ]
-    ours = [np.moveaxis(copies, 1, 0) for copies, _ in found_along]
-    terms = np.sum([magnitude for _, magnitude in found_along], axis=0)
-    claims = [copies[:, 0].reshape(len(copies), -1) for copies in ours]
-    whole = np.sum(ours, axis=0)
-    total = whole[:, 0].reshape(len(whole), -1)
-    pairs = zip(whole, terms, strict=True)
-    bars = np.stack([bar_of(copies, magnitude).reshape(-1) for copies, magnitude in pairs])
+    claims, total, bars = _claims(calculus, derivatives, rows, point, moving.outputs)
     # Rounding of the products themselves: sums of n terms, of which the directions' products are a fair measure.
     sizes = [_rms(claim) for claim in claims]
     sums = zip(sizes, moving.lengths, strict=True)
@@ -100,6 +93,29 @@ def projected(
             Certificate(comparison, truth.evaluations, method, "projected", truth, missed, moving)
         )
     return certificates
+
+
+def _claims(
+    calculus: Calculus, derivatives: Sequence[Derivative], rows: Sequence[Array], point: Point, outputs: int
+) -> tuple[list[Array], Array, Array]:
+    """Each derivative of ours along the directions, [d, m], their sum, and the sum's bars; of many outputs one
+    direction after the other, for the copies of the point take room."""
+    count = len(rows[0])
+    size = count if outputs * count <= TOGETHER else 1
+    claims: list[list[Array]] = [[] for _ in derivatives]
+    total: list[Array] = []
+    bars: list[Array] = []
+    for start in range(0, count, size):
+        whole, terms = None, None
+        for derivative, part, own in zip(derivatives, rows, claims, strict=True):
+            copies, magnitude = along(calculus, derivative, part[start : start + size], point)
+            own.append(copies[0].reshape(copies.shape[1], -1))
+            whole = copies if whole is None else whole + copies
+            terms = magnitude if terms is None else terms + magnitude
+        assert whole is not None and terms is not None
+        total.append(whole[0].reshape(whole.shape[1], -1))
+        bars += [bar_of(whole[:, k], terms[k]).reshape(1, -1) for k in range(whole.shape[1])]
+    return [np.concatenate(own) for own in claims], np.concatenate(total), np.concatenate(bars)
 
 
 def _rms(values: Array) -> float:

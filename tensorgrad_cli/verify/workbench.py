@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Workbench"]
 
+VACUOUS = {"verdict": "undecided", "reason": "vacuous"}
 SCALES = (1.0, 0.25, 3.0)
 REPAIRS = 100
 # The last of the repairs draw some tensors without signs, and larger entries each time.
@@ -217,6 +218,8 @@ class Workbench(Ground):
                 if best is not None and place >= len(self.points) and best.comparison.reason != "domain":
                     break
                 best = self.certified(derivative, point)
+                if self._underflown(best, name, point):
+                    best = replace(best, comparison=replace(best.comparison, **VACUOUS))
                 if best.comparison.verdict != "undecided":
                     break
                 if best.comparison.reason != "kink" and self.is_zero(name):
@@ -256,6 +259,17 @@ class Workbench(Ground):
     def certified(self, derivative: Derivative, point: Point, known_zero: bool = False) -> Certificate:
         """One derivative at one point; `known_zero` where it was proved to be zero."""
         return certify(self.calculus, derivative, point, self.spec.check, self.seed, known_zero)
+
+    def _underflown(self, found: Certificate, name: str, point: Point) -> bool:
+        """Whether a derivative and its differences are zero everywhere because nothing smaller can be written:
+        with a longer exponent it is not zero. Zeros on both sides are no evidence then."""
+        if found.comparison.verdict != "equal" or found.mode != "full" or found.comparison.max_abs:
+            return False
+        if np.any(found.differences.values):
+            return False
+        equation = self.calculus.equations[name]
+        longer = point.extended(Ref(name, equation.indices), equation.indices)
+        return longer is not None and bool(np.any(longer))
 
     def is_zero(self, name: str) -> bool:
         """Whether a derivative is zero in exact arithmetic: noise on both sides is then no reason to doubt."""

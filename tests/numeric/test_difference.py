@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tensorgrad_cli.numeric import complex_step
 from tensorgrad_cli.numeric.difference import directional, jacobian, scales
 from tensorgrad_cli.numeric.projection import directions
 
@@ -193,6 +194,25 @@ def test_memory_bounds_the_batch():
     found = jacobian(f, x, max_memory=2**17)
     assert max(sizes) * x.nbytes <= 2**17
     assert np.all(np.abs(found.values[:, 0] - 1 / np.cosh(x) ** 2) <= found.bars[:, 0])
+
+
+@pytest.mark.parametrize("method", [directional, complex_step.directional])
+def test_outputs_that_do_not_fit_at_once_are_looked_at_in_turn(method):
+    rng = np.random.default_rng(0)
+    x, matrix = rng.standard_normal(40), rng.standard_normal((40, 5000))
+    rows = directions(scales(x), seed=1)
+
+    def f(points):
+        return np.sin(points @ matrix), np.sign(np.real(points[:, :3]))
+
+    found = method(f, x, rows, max_memory=2**20)
+    truth = (rows @ matrix) * np.cos(x @ matrix)
+    assert found.values.shape == truth.shape and found.noise.shape == found.centre.shape == truth.shape[1:]
+    assert np.all(np.abs(found.values - truth) <= found.bars)
+    assert np.all(found.bars <= 1e-8 * np.abs(truth).max())
+    once = method(f, x, rows)
+    assert found.evaluations > 2 * once.evaluations
+    assert np.median(found.bars / once.bars) < 4
 
 
 def test_many_lines_take_about_six_evaluations_each():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -186,6 +189,51 @@ def test_a_million_parameters_in_bounded_memory() -> None:
     assert peak < 400e6
 
 
+PRODUCT = """
+dims: {m: 500, n: 501, p: 500}
+tensors:
+  A: [m, n]
+  B: [n, p]
+chain:
+  - C = A B
+  - s = sum(C ⊙ C)
+check: {max_memory: 64MB}
+"""
+# The most memory that a process has had, in kB: before and after a check.
+MEASURED = """
+import sys
+from tensorgrad_cli.source import Source
+from tensorgrad_cli.spec.read import read
+from tensorgrad_cli.verify.run import check_spec
+
+def most():
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+spec, _ = read(Source("product", sys.stdin.read()))
+before = most()
+print(check_spec(spec, 1).verdict, most() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_memory_is_bounded_where_the_step_itself_is_large() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", MEASURED], input=PRODUCT, capture_output=True, text=True, check=True
+    )
+    verdict, most = found.stdout.split()
+    tensors = 3 * 8 * 500 * 501
+    assert verdict == "pass"
+    # What is allowed, the tensors and their derivatives with their copies, and modules loaded on the way.
+    assert 1024 * int(most) < 64e6 + 16 * tensors + 40e6
+
+
+def test_a_spec_is_refused_where_the_copies_of_its_tensors_do_not_fit() -> None:
+    read_at = {size: read(Source("product", PRODUCT.replace("64MB", size))) for size in ("36MB", "37MB")}
+    assert [issue.code for issue in read_at["36MB"][1]] == ["too-large"]
+    assert read_at["37MB"][0] is not None
+
+
 def test_a_wrong_derivative_among_others_is_found_when_they_are_looked_at_together() -> None:
     bench = Workbench(
         spec_of(NET.replace("b: [n]", "b: [n]\n  c: [n]").replace("+ b", "+ b + c"), mode="projected"), 1
@@ -207,6 +255,39 @@ def test_a_wrong_derivative_among_others_is_found_when_they_are_looked_at_togeth
 def _asked(bench: Workbench) -> bool:
     bench.calculus.extend((), [check.derivative for check in chain_checks(bench)])
     return True
+
+
+# --- zeros
+
+UNDERFLOW = """
+tensors:
+  x: {shape: [n], values: positive}
+  w: [n]
+chain:
+  - y[i] = exp(-900 - x[i])
+  - z[i] = w[i] y[i]
+  - s = z[i] z[i]
+"""
+DEAD = """
+tensors:
+  x: []
+  w: []
+chain:
+  - y = relu(x)
+  - z = sin(w) y
+  - s = z + stop_gradient(y)
+"""
+
+
+def test_zeros_that_a_longer_exponent_would_not_show_are_no_evidence() -> None:
+    found = checks(UNDERFLOW)
+    assert {name for name, check in found.items() if check.verdict == "verified"} == {"step:z/y"}
+    assert {check.reason for check in found.values() if check.verdict != "verified"} == {"vacuous"}
+
+
+def test_a_derivative_that_is_zero_is_verified() -> None:
+    found = checks(DEAD, data={"x": np.array(-1.5), "w": np.array(0.5)})
+    assert {check.verdict for check in found.values()} == {"verified"}
 
 
 # --- two methods, two orders
