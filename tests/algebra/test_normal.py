@@ -81,6 +81,11 @@ def sides(claim: str) -> tuple[Expression, Expression]:
         "Σ[k,p] A[k,p] A[p,k] = Σ[p,k] A[k,p] A[p,k]",
         "Σ[k,p,i] A[k,p] A[p,i] A[i,k] = Σ[k,p,i] A[p,k] A[k,i] A[i,p]",
         "Σ[k,q] W[k,q] f(Σ[p] A[k,p] W[p,q]) = Σ[i,j] f(Σ[k] W[k,j] A[i,k]) W[i,j]",
+        "sign(s - t)^2 = sign(t - s)^2",
+        "sign(s - t) = -sign(3 t - 3 s)",
+        "sign(s)^3 = sign(s)",
+        "sign(s)^4 = sign(s) sign(s)",
+        "(1 - sign(s - t)^2)^2 = 1 - sign(s - t)^2",
         "sqrt(s) = s^(1/2)",
         "s^(3/2) / s = sqrt(s)",
         "sqrt(12 m) = 2 sqrt(3) sqrt(m)",
@@ -196,3 +201,14 @@ def test_derivatives_of_functions_are_atoms() -> None:
     first = Apply("f", (1,), (add(Ref("s"), Ref("t")),))
     assert equal(first, Apply("f", (1,), (add(Ref("t"), Ref("s")),)))
     assert not equal(first, Apply("f", (0,), (add(Ref("s"), Ref("t")),)))
+
+
+def test_a_mask_of_values_is_one_less_the_square_of_a_sign() -> None:
+    s, t = Ref("s"), Ref("t")
+    same = Apply("=", (0, 0), (s, t))
+    square = power(Apply("sign", (0,), (subtract(t, s),)), constant(2))
+    assert equal(same, subtract(ONE, square))
+    assert equal(Apply("!=", (0, 0), (t, s)), square)
+    # At zero a sign is zero: its square is not one, and two signs are not alike.
+    assert not equal(power(Apply("sign", (0,), (s,)), constant(2)), ONE)
+    assert not equal(Apply("sign", (0,), (s,)), Apply("sign", (0,), (t,)))
