@@ -141,8 +141,7 @@ def shaken(plan: Plan, work: Run, batch: int, roundings: Roundings) -> tuple[Arr
                 given[k] = _moved(slots[k], plan.axes[k], roundings)
         value = _done(step, given, work, plan, batch)
         if not isinstance(step, View):
-            size = np.abs(value)
-            top = max(top, float(np.max(size, initial=0.0, where=np.isfinite(size))))
+            top = max(top, _largest(value))
             value = _moved(value, axes, roundings)
         slots.append(value)
         for slot in drops:
@@ -186,6 +185,11 @@ def _moved(value: Array, axes: Sequence[Index], roundings: Roundings) -> Array:
     first = (slice(None),) * axes.index(BATCH) + (0,)
     moved[first] = value[first]
     return moved
+
+
+def _largest(value: Array) -> float:
+    size = np.abs(value)
+    return float(np.max(size, initial=0.0, where=np.isfinite(size)))
 
 
 def _done(step: Step, slots: Sequence[Array], work: Run, plan: Plan, batch: int) -> Array:

@@ -109,9 +109,14 @@ def _claims(
         whole, terms = None, None
         for derivative, part, own in zip(derivatives, rows, claims, strict=True):
             copies, magnitude = along(calculus, derivative, part[start : start + size], point)
-            own.append(copies[0].reshape(copies.shape[1], -1))
-            whole = copies if whole is None else whole + copies
-            terms = magnitude if terms is None else terms + magnitude
+            own.append(copies[0].reshape(copies.shape[1], -1).copy())
+            if whole is None or terms is None:
+                # Copies of ours: what is evaluated may be a view of what is kept.
+                whole, terms = np.array(copies), np.array(magnitude)
+            else:
+                whole += copies
+                terms += magnitude
+            del copies, magnitude
         assert whole is not None and terms is not None
         total.append(whole[0].reshape(whole.shape[1], -1))
         bars += [bar_of(whole[:, k], terms[k]).reshape(1, -1) for k in range(whole.shape[1])]
