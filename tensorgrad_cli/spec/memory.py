@@ -11,8 +11,8 @@ from tensorgrad_cli.source import Issue, Span
 __all__ = ["too_large"]
 
 _BYTES = 8
-# Every tensor and step is held at the point and at copies of it whose inputs and roundings are moved, as many as
-# `verify.points` has: the point, and again with four copies.
+# A tensor or step is held at the point and at copies of it whose inputs and roundings are moved, at most so often:
+# `verify.points` has the point, and the point again with four copies.
 _COPIES = 6
 _LEAST = 2  # what is not given is drawn, and is at least this
 
