@@ -258,7 +258,7 @@ def test_formulas_of_hessians_read_back(all_reads_back: Any, text: str) -> None:
 
 @pytest.mark.slow
 @given(chains(scalar=True))
-@settings(MANY, max_examples=40)
+@settings(MANY, max_examples=100)
 def test_many_formulas_read_back(all_reads_back: Any, text: str) -> None:
     all_reads_back(spec_of(f"{text}hessian: true\n"))
 
