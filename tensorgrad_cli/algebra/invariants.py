@@ -1,4 +1,4 @@
-"""What must hold of every expression at every stage: run by the tests after each of them."""
+"""What must hold of every expression at every stage: run by the tests after each of them, and by -vv."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -43,6 +44,8 @@ def check_spec(
     with np.errstate(all="ignore"):
         for batch in _batches(bench, claims, summaries, progress, allow_python):
             results += batch
+    if os.environ.get("TENSORGRAD_TRACEBACK"):
+        results += _malformed(bench)
     unrun = (
         ("implementations are run only with --allow-python",)
         if spec.implementations and not allow_python
@@ -106,6 +109,17 @@ def _batches(
         yield from _user_code(bench, say, allow_python)
 
 
+def _malformed(bench: Workbench) -> Iterator[Result]:
+    """The equations of ours that break an invariant of expressions, looked for by -vv, each as a crash."""
+    from tensorgrad_cli.algebra.invariants import check_equation
+
+    for equation in bench.calculus.equations.values():
+        try:
+            check_equation(equation)
+        except ValueError as error:
+            yield _crashed(f"step:{equation.tensor}", "step", None, "internal", f"internal error: {error}")
+
+
 def _user_code(bench: Workbench, say: Callable[[str], None], allow_python: bool) -> Iterator[list[Result]]:
     from tensorgrad_cli.verify.values import check_implementation, check_values, values_by_key
 
@@ -141,7 +155,6 @@ def guarded(id_: str, kind: str, check: Callable[[], Result], claim: Claim | Non
 
 
 def _crashed(id_: str, kind: str, claim: Claim | None, reason: str, message: str) -> Result:
-    import os
     import traceback
 
     if os.environ.get("TENSORGRAD_TRACEBACK"):
