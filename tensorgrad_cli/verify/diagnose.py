@@ -98,7 +98,7 @@ TRIALS = 700
 DECISIONS = 6
 # Where the numbers cannot tell right from wrong, everything has to be decided.
 UNSEEN_DECISIONS = 24
-SECONDS = 1.0
+SECONDS = 2.0
 # Kinds that explain nothing where the claim would be that something is itself.
 SAYING_NOTHING = frozenset({"wrong-argument", "missing-term", "missing-factor"})
 # A difference of more nodes than this is not printed.

@@ -66,7 +66,8 @@ def test_twice_the_levels_are_about_twice_the_work(family: str) -> None:
     def counted() -> int:
         calls(family, 4)
         few, many = calls(family, 12), calls(family, 24)
-        assert many < 2.5 * few, (few, many)
+        # Linear work doubles, quadratic work is fourfold; Python versions count calls differently.
+        assert many < 3.2 * few, (few, many)
         return 0
 
     assert roomy(counted) == 0

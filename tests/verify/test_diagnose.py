@@ -72,6 +72,7 @@ def diagnosed(name: str, text: str) -> Diagnosis | None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["claim"])
 def test_slip_is_named(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TENSORGRAD_TRACEBACK", "1")
+    monkeypatch.setattr("tensorgrad_cli.verify.diagnose.SECONDS", 60.0)  # on a busy machine too
     found = diagnosed(case["spec"], case["claim"])
     assert found is not None
     assert found.kind == case["kind"], found
