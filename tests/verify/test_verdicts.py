@@ -31,6 +31,7 @@ QUICK = (
     "scalar_starts",
     "sizes_as_facts",
     "std_has_a_derivative",
+    "thin_domains",
     "underflow",
 )
 SEEDS = (2, 3)
