@@ -4,58 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from slips_of_axes import (
+    diagonals,
+    free_names,
+    in_derivative,
+    inverses,
+    is_indexed,
+    layouts,
+    left_of,
+    orders,
+    products,
+    rank_of,
+    transposes,
+    wrong_indices,
+)
+
 from tensorgrad_cli.algebra.expression import Apply, Ref
-from tensorgrad_cli.algebra.occurrences import bound_names
-from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.notation.tree import (
     Call,
+    Derivative,
     Juxtaposed,
     Multiplied,
     Name,
     Number,
     Parenthesis,
     Power,
-    Transposed,
     Tree,
     WrittenSum,
 )
-from tensorgrad_cli.source import Source
 from tensorgrad_cli.verify.diagnoses.scaling import dropped
-from tensorgrad_cli.verify.diagnoses.splice import Edit, factors, positions, put, removed, terms, walk
+from tensorgrad_cli.verify.diagnoses.splice import Edit, factors, put, removed, terms, walk
 from tensorgrad_cli.verify.workbench import Workbench
 
 Slip = Callable[[str, Tree, Workbench], Iterator[str]]
-
-
-def transposes(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
-    """A transpose forgotten or put where none belongs; two indices of an entry exchanged."""
-    for node in walk(side):
-        if isinstance(node, Transposed) and not node.inverse:
-            yield put(text, [Edit.at(node.span, node.base.span.text)])
-        elif (
-            isinstance(node, Name)
-            and _rank(bench, node) == 2
-            and not _indexed(side)
-            and not _in_derivative(side, node)
-        ):
-            yield put(text, [Edit.at(node.span, node.span.text + "ᵀ")])
-    seen = set()
-    for node, _, _ in positions(side):
-        if node.span.start in seen or len(node.positions) != 2:
-            continue
-        seen.add(node.span.start)
-        a, b = node.positions
-        if a.span.text != b.span.text:
-            yield put(text, [Edit.at(a.span, b.span.text), Edit.at(b.span, a.span.text)])
-
-
-def _rank(bench: Workbench, name: Name) -> int:
-    shape = bench.scope.shape(name.text)
-    return -1 if shape is None else len(shape)
-
-
-def _indexed(side: Tree) -> bool:
-    return "[" in side.span.text
 
 
 def signs(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
@@ -70,7 +51,7 @@ def signs(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
 
 
 def constant_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
-    """A 2, a 1/2 or the root of a dimension put in front of a term; a numeral taken out."""
+    """A 2, a 1/2, a dimension's root or inverse put in front of a term; a numeral taken out."""
     for term in terms(side):
         if not term.linear:
             continue
@@ -81,6 +62,7 @@ def constant_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
             for name in sorted(bench.spec.dimensions)[:1]:
                 if name not in bench.scope.tensors:
                     yield put(text, [Edit(at, at, f"sqrt({name}) ")])
+                    yield put(text, [Edit(at, at, f"1/{name} ")])
     for factor in factors(side):
         if isinstance(factor.tree, Number) and factor.count > 1:
             yield put(text, [removed(factor)])
@@ -122,10 +104,10 @@ def lost_sums(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
 
 def extra_sums(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
     """A sum over everything, or over an axis, that does not belong."""
-    if _indexed(side):
+    if is_indexed(side):
         return
     for node in walk(side):
-        if isinstance(node, Name) and _rank(bench, node) == 2 and not _in_derivative(side, node):
+        if isinstance(node, Name) and rank_of(bench, node) == 2 and not in_derivative(side, node):
             yield put(text, [Edit.at(node.span, f"sum({node.span.text})")])
 
 
@@ -153,21 +135,6 @@ def sums_elsewhere(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
                 pass
 
 
-def wrong_indices(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
-    """One index of an entry, of a sum or of an axis is another one."""
-    names = sorted({p.text for _, _, p in positions(side) if isinstance(p, Name)})
-    for _, _, place in positions(side):
-        if isinstance(place, Name):
-            for other in names:
-                if other != place.text:
-                    yield put(text, [Edit.at(place.span, other)])
-    for node in walk(side):
-        if isinstance(node, Call):
-            for name, value in node.keywords:
-                if name.text == "axis" and value.span.text in ("0", "1"):
-                    yield put(text, [Edit.at(value.span, "1" if value.span.text == "0" else "0")])
-
-
 def wrong_functions(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
     """A prime forgotten or added."""
     for node in walk(side):
@@ -190,20 +157,11 @@ def wrong_arguments(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
                 pass
     for old, new in pairs:
         places = [
-            n for n in walk(side) if isinstance(n, Name) and n.text == old and not _in_derivative(side, n)
+            n for n in walk(side) if isinstance(n, Name) and n.text == old and not in_derivative(side, n)
         ]
         spelled = bench.scope.spelling(new)
         if places:
             yield put(text, [Edit.at(place.span, spelled) for place in places])
-
-
-def _in_derivative(side: Tree, name: Name) -> bool:
-    return any(
-        type(node).__name__ == "Derivative"
-        and node.span.start <= name.span.start
-        and name.span.end <= node.span.end
-        for node in walk(side)
-    )
 
 
 def lost_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
@@ -238,25 +196,10 @@ def extra_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
         tree = factor.tree
         if factor.before == "/" or isinstance(tree, Number | WrittenSum) or _is_constant(tree, bench):
             continue
-        if _indexed(side):
+        if is_indexed(side):
             yield put(text, [Edit.at(tree.span, f"({tree.span.text}) ({tree.span.text})")])
         else:
             yield put(text, [Edit.at(tree.span, f"(({tree.span.text}) ⊙ ({tree.span.text}))")])
-
-
-def diagonals(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
-    """The diagonal of a Jacobian alone."""
-    left = _left(text, bench)
-    free = [p.text for _, _, p in positions(left) if isinstance(p, Name) and p.text not in bound_names(left)]
-    if len(free) >= 2 and "delta" in side.span.text:
-        for k, a in enumerate(free):
-            for b in free[k + 1 :]:
-                if a != b:
-                    yield put(text, [Edit.at(side.span, f"delta[{a},{b}] ({side.span.text})")])
-
-
-def _left(text: str, bench: Workbench) -> Tree:
-    return parse_equation(Source("claim", text), bench.scope.vocabulary).left
 
 
 def lost_terms(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
@@ -275,47 +218,6 @@ def extra_terms(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
             yield put(text, [Edit(end, end, f" {sign} 3 * {term.operand.span.text}")])
 
 
-def products(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
-    """A matrix product for ⊙, and ⊙ for a matrix product."""
-    if _indexed(side):
-        return
-    for node in walk(side):
-        match node:
-            case Juxtaposed(parts) if len(parts) == 2:
-                yield put(text, [Edit(parts[0].span.end, parts[1].span.start, " ⊙ ")])
-            case Multiplied(first, rest):
-                before = first
-                for sign, part in rest:
-                    if sign in ("⊙", "∘"):
-                        yield put(text, [Edit(before.span.end, part.span.start, " @ ")])
-                    before = part
-            case _:
-                pass
-
-
-def inverses(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
-    """Not inverted, or the transpose for the inverse."""
-    for node in walk(side):
-        match node:
-            case Call(function, (argument,)) if function.text == "inv":
-                yield put(text, [Edit.at(node.span, f"({argument.span.text})")])
-                yield put(text, [Edit.at(node.span, f"({argument.span.text})ᵀ")])
-            case Power(base) if node.span.text.endswith(("^-1", "⁻¹")):
-                yield put(text, [Edit.at(node.span, base.span.text)])
-            case _:
-                pass
-
-
-def orders(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
-    """Two neighbours of a matrix product exchanged."""
-    if _indexed(side):
-        return
-    for node in walk(side):
-        if isinstance(node, Juxtaposed):
-            for a, b in zip(node.factors, node.factors[1:], strict=False):
-                yield put(text, [Edit.at(a.span, b.span.text), Edit.at(b.span, a.span.text)])
-
-
 def assumptions(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
     """2 A for A + Aᵀ."""
     for node in walk(side):
@@ -327,6 +229,28 @@ def assumptions(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
                 yield put(text, [Edit.at(node.span, f"(2 {name})")])
 
 
+def own_derivatives(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
+    """The step's own derivative for the total one."""
+    left = left_of(text, bench)
+    if _is_total(left):
+        yield put(text, [Edit.at(side.span, _own(left))])
+    for node in walk(side):
+        if _is_total(node):
+            yield put(text, [Edit.at(node.span, _own(node))])
+
+
+def _is_total(node: Tree) -> bool:
+    match node:
+        case Derivative(_, (_,), False):
+            return node.span.text.startswith("∂")
+        case _:
+            return False
+
+
+def _own(derivative: Tree) -> str:
+    return "∂⁺" + derivative.span.text.removeprefix("∂")
+
+
 def relative_errors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
     """The whole side wrong by a small part of it, down to one millionth."""
     for error in ("1.001", "0.9999", "1.00001", "0.999999"):
@@ -335,9 +259,8 @@ def relative_errors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
 
 def single_entries(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
     """One entry wrong, by a thousandth of itself."""
-    left = _left(text, bench)
-    free = list(dict.fromkeys(p.text for _, _, p in positions(left) if isinstance(p, Name)))
-    if free and _indexed(side):
+    free = free_names(left_of(text, bench))
+    if free and is_indexed(side):
         mask = " ".join(f"delta[{name},{k % 2}]" for k, name in enumerate(free))
         yield put(text, [Edit.at(side.span, f"(1 + 0.001 {mask}) ({side.span.text})")])
 
@@ -347,6 +270,7 @@ _PLACES = ("transpose", "layout", "missing-assumption", "wrong-index")
 
 SLIPS: dict[str, tuple[Slip, frozenset[str]]] = {
     "transpose": (transposes, frozenset({*_PLACES, "order"})),
+    "layout": (layouts, frozenset({*_PLACES, "order"})),
     "sign": (signs, frozenset({"sign"})),
     "constant factor": (constant_factors, frozenset({"factor", "mean-or-sum"})),
     "mean or sum": (means, frozenset({"mean-or-sum", "factor"})),
@@ -365,6 +289,7 @@ SLIPS: dict[str, tuple[Slip, frozenset[str]]] = {
     "inverse": (inverses, frozenset({"inverse", "missing-assumption"})),
     "order": (orders, frozenset({"order", "transpose", "missing-assumption"})),
     "assumption": (assumptions, frozenset({"missing-assumption"})),
+    "own derivative": (own_derivatives, frozenset({"partial-derivative"})),
     "relative error": (relative_errors, frozenset()),
     "single entry": (single_entries, frozenset()),
 }

@@ -1,0 +1,307 @@
+"""What an equation is worth without the verifier: plain evaluation on full grids, in extended precision.
+
+The judge of the planted mistakes. It has draws of its own and evaluates steps, derivatives and claims entry by
+entry, operation by operation: it knows no plans, no bars, no normal forms and no exact test. It shares with the
+verifier how a formula is read, the rows of functions and the formulas of derivatives; but a mutant's right side
+is compared with the right side of the claim that it was made from, which was judged by hand, so that the formula
+of a derivative hardly ever stands between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorgrad_cli.algebra.expression import (
+    RANGE,
+    Add,
+    Apply,
+    Chain,
+    Const,
+    Delta,
+    Expression,
+    Index,
+    Op,
+    Product,
+    Ref,
+    Sum,
+)
+from tensorgrad_cli.algebra.functions import FUNCTIONS
+from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.calculus.derivative import lowered
+from tensorgrad_cli.numeric.abstract import AbstractFunction
+from tensorgrad_cli.verify.claims import Reading
+from tensorgrad_cli.verify.points import Point
+from tensorgrad_cli.verify.workbench import Workbench
+
+Array = NDArray[Any]
+
+# A side that is off by this part of the truth's largest entry differs; by less than that, it does not. What lies
+# between is left open: structured tensors are drawn, and matrices inverted, in double precision.
+DIFFERENT = 1e-9
+SAME = 1e-12
+# Sides smaller than this at a point (a saturated or a dead function) say nothing.
+NOTHING = 1e-12
+POINTS = 4
+# The judge's seeds are none of the verifier's.
+APART = 7_919
+
+LONG = np.longdouble
+
+
+def _eliminated(x: Array, right: Array) -> tuple[Array, Array]:
+    """X⁻¹ R and det X of matrices on the last two axes, by elimination with pivots: NumPy's are in double only."""
+    n = x.shape[-1]
+    batch = x.shape[:-2]
+    rows = np.concatenate([x, np.broadcast_to(right, (*batch, n, right.shape[-1]))], axis=-1)
+    rows = rows.reshape(-1, n, rows.shape[-1]).copy()
+    determinants = np.ones(len(rows), LONG)
+    for matrix, place in zip(rows, range(len(rows)), strict=True):
+        for k in range(n):
+            pivot = k + int(np.argmax(np.abs(matrix[k:, k])))
+            if pivot != k:
+                matrix[[k, pivot]] = matrix[[pivot, k]]
+                determinants[place] = -determinants[place]
+            determinants[place] *= matrix[k, k]
+            matrix[k] /= matrix[k, k]
+            others = np.arange(n) != k
+            matrix[others] -= matrix[others, k, None] * matrix[k]
+    return rows[..., n:].reshape(*batch, n, -1), determinants.reshape(batch)
+
+
+def _inverse(x: Array) -> Array:
+    """NaN where so little is left of the digits that rounding would be taken for a value: XᵀX of a wide X."""
+    inverse, _ = _eliminated(x, np.eye(x.shape[-1], dtype=LONG))
+    lost = np.abs(x).max(axis=(-2, -1)) * np.abs(inverse).max(axis=(-2, -1)) > 1e12
+    return np.where(lost[..., None, None], LONG("nan"), inverse)
+
+
+def _determinant(x: Array) -> Array:
+    return _eliminated(x, np.eye(x.shape[-1], dtype=LONG))[1]
+
+
+def _log_sum_exp(x: Array) -> Array:
+    top = x.max(axis=-1)
+    return np.log(np.exp(x - top[..., None]).sum(axis=-1)) + top
+
+
+def _variance(x: Array, ddof: float = 0.0) -> Array:
+    return ((x - x.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1) / (x.shape[-1] - ddof)
+
+
+def _norm(x: Array, p: float = 2.0) -> Array:
+    return (np.abs(x) ** p).sum(axis=-1) ** (1 / LONG(p))
+
+
+def _kron(a: Array, b: Array) -> Array:
+    product = a[..., :, None, :, None] * b[..., None, :, None, :]
+    *batch, m, p, n, q = product.shape
+    return product.reshape(*batch, m * p, n * q)
+
+
+COMPARED: Mapping[str, Callable[..., Array]] = {
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "=": np.equal,
+    "!=": np.not_equal,
+}
+
+# The operations, each on the last axes of its arguments.
+BY_HAND: Mapping[str, Callable[..., Array]] = {
+    "prod": lambda x: x.prod(axis=-1),
+    "max": lambda x: x.max(axis=-1),
+    "min": lambda x: x.min(axis=-1),
+    "logsumexp": _log_sum_exp,
+    "softmax": lambda x: np.exp(x - _log_sum_exp(x)[..., None]),
+    "log_softmax": lambda x: x - _log_sum_exp(x)[..., None],
+    "var": _variance,
+    "std": lambda x, ddof=0.0: np.sqrt(_variance(x, ddof)),
+    "norm": _norm,
+    "normalize": lambda x: x / _norm(x)[..., None],
+    "cumsum": lambda x: np.cumsum(x, axis=-1),
+    "inv": _inverse,
+    "det": _determinant,
+    "logdet": lambda x: np.log(np.abs(_determinant(x))),
+    "kron": _kron,
+    "vec": lambda x: np.swapaxes(x, -1, -2).reshape(*x.shape[:-2], -1),
+}
+
+
+class Values:
+    """What the names of a spec are worth at one draw, each worked out when it is first asked for."""
+
+    def __init__(self, bench: Workbench, point: Point, given: Chain = ()) -> None:
+        self.bench = bench
+        self.sizes = point.sizes
+        self.functions = point.environment.functions
+        self.given = {equation.tensor: equation for equation in given}
+        self.arrays: dict[str, Array] = {
+            name: _long(point.environment.arrays[name])
+            for name in bench.spec.tensors
+            if name not in self.given
+        }
+
+    def named(self, name: str) -> Array:
+        """A tensor, a step or a derivative."""
+        if name not in self.arrays:
+            if name not in self.given:
+                self.bench.calculus.resolve(name)
+            equation = self.given.get(name) or self.bench.calculus.equations[name]
+            self.arrays[name] = self.grid(lowered(equation.expression, self.bench.scope), equation.indices)
+        return self.arrays[name]
+
+    def grid(self, expression: Expression, axes: Sequence[Index]) -> Array:
+        """A lowered expression on the full grid of the given axes."""
+        shape = tuple(self._size(index) for index in axes)
+        return np.broadcast_to(self._value(expression, tuple(axes)), shape)
+
+    def _size(self, index: Index) -> int:
+        return index.dimension.size(self.sizes)
+
+    def _place(self, position: Any, axes: Sequence[Index]) -> Any:
+        """A position as whole numbers along its axis of the grid."""
+        if not isinstance(position, Index):
+            return int(position)
+        shape = [1] * len(axes)
+        shape[axes.index(position)] = -1
+        return np.arange(self._size(position)).reshape(shape)
+
+    def _value(self, e: Expression, axes: tuple[Index, ...]) -> Any:
+        match e:
+            case Const(number):
+                return LONG(number.numerator) / LONG(number.denominator)
+            case Ref(tensor, (Index() as index,)) if tensor == RANGE:
+                return self._place(index, axes).astype(LONG)
+            case Ref(tensor, indices):
+                array = self.named(tensor)
+                return array[tuple(self._place(p, axes) for p in indices)] if indices else array
+            case Delta(left, right):
+                return np.asarray(self._place(left, axes) == self._place(right, axes)).astype(LONG)
+            case Add(parts):
+                return sum(self._value(p, axes) for p in parts)
+            case Product(parts):
+                total: Any = LONG(1)
+                for p in parts:
+                    total = total * self._value(p, axes)
+                return total
+            case Sum(indices, body):
+                full = self.grid(body, (*axes, *indices))
+                return full.sum(axis=tuple(range(len(axes), full.ndim)))
+            case Apply(function, order, arguments):
+                return self._applied(function, order, [self._value(a, axes) for a in arguments])
+            case Op():
+                return self._operated(e, axes)
+        raise TypeError(e)
+
+    def _applied(self, function: str, order: tuple[int, ...], arguments: list[Any]) -> Any:
+        if function == "pi":
+            return np.arccos(LONG(-1))
+        if function in COMPARED:
+            return COMPARED[function](*arguments).astype(LONG)
+        if function == "pow" and not any(order):
+            return np.power(*arguments)
+        if function in FUNCTIONS and not any(order):
+            row = FUNCTIONS[function].numeric
+            try:
+                return row(np, *arguments)
+            except TypeError:
+                # SciPy has some of them in double precision only.
+                return LONG(1) * row(np, *(np.asarray(a, float) for a in arguments))
+        abstract: AbstractFunction = self.functions[function]
+        return abstract(order, *arguments)
+
+    def _operated(self, e: Op, axes: tuple[Index, ...]) -> Any:
+        """An operation on the last axes of its arguments, read at its positions."""
+        batch = tuple(sorted(frozenset[Index]().union(*(a.free for a in e.arguments)) - set(e.bound)))
+        bound, arguments = list(e.bound), []
+        for argument, letters in zip(e.arguments, OPERATIONS[e.operation].inputs, strict=True):
+            own = tuple(bound.pop(0) for _ in letters)
+            arguments.append(self.grid(argument, (*batch, *own)))
+        array = BY_HAND[e.operation](*arguments, **{name: float(value) for name, value in e.parameters})
+        places = tuple(self._place(p, axes) for p in (*batch, *e.out))
+        return array[places] if places else array
+
+
+def _long(array: Any) -> Array:
+    """In extended precision; whole numbers stay what they are, for they may be positions."""
+    value = np.asarray(array)
+    return value.astype(LONG) if np.issubdtype(value.dtype, np.floating) else value
+
+
+class Judge:
+    """Compares equations of one spec at points of its own."""
+
+    def __init__(self, bench: Workbench, readings: Sequence[Reading]) -> None:
+        self.bench = bench
+        self._drawn = Workbench(bench.spec, bench.seed + APART)
+        for reading in readings:
+            self._drawn.require(
+                lowered(side.expression, bench.scope) for side in (reading.left, reading.right)
+            )
+        # Abstract functions may have got their arguments from a claim.
+        self._drawn.arity = {**bench.arity, **self._drawn.arity}
+        self._values: dict[tuple[int, Chain], Values] = {}
+
+    def values(self, given: Chain) -> Iterator[Values]:
+        """The draws, with some tensors given by expressions."""
+        points = [*self._drawn.points, *self._drawn.spare_points][:POINTS]
+        for k, point in enumerate(points):
+            if (k, given) not in self._values:
+                self._values[k, given] = Values(self.bench, point, given)
+            yield self._values[k, given]
+
+    def holds(self, reading: Reading) -> bool | None:
+        """Whether the sides of an equation are equal; None where that is left open."""
+        left, right = reading.left.expression, reading.right.expression
+        return self._same((left, reading.free), (right, reading.free), reading.at)
+
+    def unharmed(self, truth: Reading, mutant: Reading) -> bool | None:
+        """Whether the mutant of a true claim is as true as the claim.
+
+        Raises AssertionError where the right sides say something else than the sides of the mutant.
+        """
+        whole = self.holds(mutant)
+        if not _same_left(truth, mutant):
+            return whole
+        right = self._same(
+            (truth.right.expression, truth.free), (mutant.right.expression, mutant.free), mutant.at
+        )
+        assert right is None or whole is None or right == whole, mutant.source.text
+        return right
+
+    def _same(
+        self,
+        one: tuple[Expression, tuple[Index, ...]],
+        other: tuple[Expression, tuple[Index, ...]],
+        given: Chain,
+    ) -> bool | None:
+        sides = [(lowered(e, self.bench.scope), axes) for e, axes in (one, other)]
+        same, seen = True, False
+        with np.errstate(all="ignore"):
+            for values in self.values(given):
+                a, b = (values.grid(e, axes) for e, axes in sides)
+                finite = np.isfinite(a) & np.isfinite(b)
+                if not finite.any():
+                    continue
+                a, b = a[finite], b[finite]
+                scale = max(np.abs(a).max(), np.abs(b).max())
+                if scale < NOTHING:
+                    continue
+                seen = True
+                worst = np.abs(a - b).max()
+                if worst > DIFFERENT * scale:
+                    return False
+                same &= bool(worst <= SAME * scale)
+        return True if seen and same else None
+
+
+def _same_left(truth: Reading, mutant: Reading) -> bool:
+    """Whether two equations have the same left side, as written and as read."""
+    left = truth.source.text.partition("=")[0] + "="
+    dimensions = [[index.dimension for index in reading.free] for reading in (truth, mutant)]
+    return mutant.source.text.startswith(left) and dimensions[0] == dimensions[1]
