@@ -214,14 +214,10 @@ def _sign(model: Evaluator, argument: Expression, kind: int) -> Residues:
 
 
 def _step(model: Evaluator, argument: Expression, kind: int) -> Residues:
-    """1 where the argument is positive, else 0; (1 + sign) / 2 of an opaque sign."""
-    if model.opaque:
-        sign = _opaque_sign(model, argument, kind)
-        half = model.draws.constant(_HALF, kind).values
-        shaped = model.draws.shaped(half, sign.values.ndim)
-        return Residues(model.draws.multiply(sign.values + 1, shaped, kind), sign.kept)
-    character, kept = _character(model, argument)
-    return Residues((character > 0).astype(np.int64), kept)
+    """(1 + sign) / 2: 1/2 at zero, which a relu is on an open set, as in floating point."""
+    sign = _sign(model, argument, kind)
+    half = model.draws.shaped(model.draws.constant(_HALF, kind).values, sign.values.ndim)
+    return Residues(model.draws.multiply(sign.values + 1, half, kind), sign.kept)
 
 
 def _greater(model: Evaluator, a: Expression, b: Expression, kind: int, *, least: bool) -> Residues:
@@ -282,13 +278,19 @@ def _compared(model: Evaluator, name: str, a: Expression, b: Expression, kind: i
         return _compared_whole(model, name, a, b)
     match name:
         case "<":
-            return _step(model, subtract(b, a), kind)
+            return _above(model, subtract(b, a), kind)
         case "<=":
-            return _complement(model, _step(model, subtract(a, b), kind), kind)
+            return _complement(model, _above(model, subtract(a, b), kind), kind)
         case "=":
             return _equal(model, a, b, kind)
         case _:
             return _complement(model, _equal(model, a, b, kind), kind)
+
+
+def _above(model: Evaluator, gap: Expression, kind: int) -> Residues:
+    """1 where a difference is positive, else 0: at zero too, unlike a step."""
+    step = _step(model, gap, kind)
+    return Residues(np.where(model.value(gap, VALUE).values == 0, 0, step.values), step.kept)
 
 
 def _complement(model: Evaluator, value: Residues, kind: int) -> Residues:

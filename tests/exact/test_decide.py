@@ -278,6 +278,8 @@ def test_many_signs_are_decided_in_the_opaque_model() -> None:
         "step(x) step(x + 1) = step(x + 1)",
         "step(x) step(y) = step(x)",
         "sign(erf(relu(x))) = 1",
+        "step(relu(x)) = step(x)",
+        "step(x - relu(x)) = step(-1)",
         "sign(log(step(x) + 1)) = 1",
     ],
 )
@@ -293,7 +295,7 @@ def test_rare_signs_are_found(claim: str) -> None:
         "sign(log(3) - 1) = 1",
         "relu(x) relu(-x) = 0",
         "relu(relu(x)) = relu(x)",
-        "step(relu(x)) = step(x)",
+        "step(relu(x)) = (1 + step(x)) / 2",
         "max(max(x, y), z) = max(x, max(y, z))",
         "min(x, y) = -max(-x, -y)",
         "max(x, y) + min(x, y) = x + y",
@@ -386,6 +388,9 @@ def test_masks_of_values_are_steps() -> None:
     assert outcome(Apply("<=", (0, 0), (x, y)), subtract(constant(1), above)) == "equal"
     assert outcome(multiply(below, subtract(y, x)), Apply("relu", (0,), (subtract(y, x),))) == "equal"
     assert outcome(below, above) == "unknown"
+    dead = Apply("relu", (0,), (x,))
+    assert outcome(Apply("<", (0, 0), (constant(0), dead)), Apply("<", (0, 0), (constant(0), x))) == "equal"
+    assert outcome(Apply("<=", (0, 0), (dead, constant(0))), Apply("<", (0, 0), (x, constant(0)))) == "equal"
 
 
 # --- sizes, seeds, sessions -----------------------------------------------------------------------
