@@ -40,16 +40,23 @@ from tensorgrad_cli.verify.workbench import Workbench
 Array = NDArray[Any]
 
 # A side that is off by this part of the truth's largest entry differs; by less than that, it does not. What lies
-# between is left open: structured tensors are drawn, and matrices inverted, in double precision.
+# between is left open: structured tensors are drawn in double precision.
 DIFFERENT = 1e-9
 SAME = 1e-12
-# Sides smaller than this at a point (a saturated or a dead function) say nothing.
+# A gap that double precision agrees with to this part is no rounding; one that is so much larger there is.
+STEADY, SHRUNK = 0.1, 0.03
+# Sides smaller than this at a point (a saturated or a dead function) say nothing; nor do those that are so small a
+# part of the largest number met on the way (cosh(x)² - sinh(x)² far out).
 NOTHING = 1e-12
-POINTS = 4
+LOST = 1e-13
+# So many draws at ordinary scales, and so many far out, where clips and hinges change their branch.
+NEAR, FAR = 3, 4
 # The judge's seeds are none of the verifier's.
 APART = 7_919
 
-LONG = np.longdouble
+Real = type[np.floating[Any]]
+LONG: Real = np.longdouble
+SHORT: Real = np.float64
 
 
 def _eliminated(x: Array, right: Array) -> tuple[Array, Array]:
@@ -58,7 +65,7 @@ def _eliminated(x: Array, right: Array) -> tuple[Array, Array]:
     batch = x.shape[:-2]
     rows = np.concatenate([x, np.broadcast_to(right, (*batch, n, right.shape[-1]))], axis=-1)
     rows = rows.reshape(-1, n, rows.shape[-1]).copy()
-    determinants = np.ones(len(rows), LONG)
+    determinants = np.ones(len(rows), x.dtype)
     for matrix, place in zip(rows, range(len(rows)), strict=True):
         for k in range(n):
             pivot = k + int(np.argmax(np.abs(matrix[k:, k])))
@@ -74,26 +81,29 @@ def _eliminated(x: Array, right: Array) -> tuple[Array, Array]:
 
 def _inverse(x: Array) -> Array:
     """NaN where so little is left of the digits that rounding would be taken for a value: XᵀX of a wide X."""
-    inverse, _ = _eliminated(x, np.eye(x.shape[-1], dtype=LONG))
+    inverse, _ = _eliminated(x, np.eye(x.shape[-1], dtype=x.dtype))
     lost = np.abs(x).max(axis=(-2, -1)) * np.abs(inverse).max(axis=(-2, -1)) > 1e12
-    return np.where(lost[..., None, None], LONG("nan"), inverse)
+    return np.where(lost[..., None, None], np.nan, inverse)
 
 
 def _determinant(x: Array) -> Array:
-    return _eliminated(x, np.eye(x.shape[-1], dtype=LONG))[1]
+    return _eliminated(x, np.eye(x.shape[-1], dtype=x.dtype))[1]
 
 
 def _log_sum_exp(x: Array) -> Array:
     top = x.max(axis=-1)
-    return np.log(np.exp(x - top[..., None]).sum(axis=-1)) + top
+    found: Array = np.log(np.exp(x - top[..., None]).sum(axis=-1)) + top
+    return found
 
 
 def _variance(x: Array, ddof: float = 0.0) -> Array:
-    return ((x - x.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1) / (x.shape[-1] - ddof)
+    found: Array = ((x - x.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1) / (x.shape[-1] - ddof)
+    return found
 
 
 def _norm(x: Array, p: float = 2.0) -> Array:
-    return (np.abs(x) ** p).sum(axis=-1) ** (1 / LONG(p))
+    found: Array = (np.abs(x) ** p).sum(axis=-1) ** (1 / x.dtype.type(p))
+    return found
 
 
 def _kron(a: Array, b: Array) -> Array:
@@ -135,13 +145,16 @@ BY_HAND: Mapping[str, Callable[..., Array]] = {
 class Values:
     """What the names of a spec are worth at one draw, each worked out when it is first asked for."""
 
-    def __init__(self, bench: Workbench, point: Point, given: Chain = ()) -> None:
+    def __init__(self, bench: Workbench, point: Point, given: Chain, real: Real) -> None:
         self.bench = bench
+        self.real = real
         self.sizes = point.sizes
         self.functions = point.environment.functions
         self.given = {equation.tensor: equation for equation in given}
+        self._top = 0.0
+        self._tops: dict[str, float] = {}
         self.arrays: dict[str, Array] = {
-            name: _long(point.environment.arrays[name])
+            name: _typed(point.environment.arrays[name], real)
             for name in bench.spec.tensors
             if name not in self.given
         }
@@ -152,13 +165,25 @@ class Values:
             if name not in self.given:
                 self.bench.calculus.resolve(name)
             equation = self.given.get(name) or self.bench.calculus.equations[name]
-            self.arrays[name] = self.grid(lowered(equation.expression, self.bench.scope), equation.indices)
+            body = lowered(equation.expression, self.bench.scope)
+            self.arrays[name], self._tops[name] = self.measured(body, equation.indices)
+        self._top = max(self._top, self._tops.get(name, 0.0))
         return self.arrays[name]
+
+    def measured(self, expression: Expression, axes: Sequence[Index]) -> tuple[Array, float]:
+        """A lowered expression on the full grid of the given axes, and the largest number met on the way."""
+        outer, self._top = self._top, 0.0
+        array = self.grid(expression, axes)
+        found, self._top = self._top, max(outer, self._top)
+        return array, found
 
     def grid(self, expression: Expression, axes: Sequence[Index]) -> Array:
         """A lowered expression on the full grid of the given axes."""
         shape = tuple(self._size(index) for index in axes)
-        return np.broadcast_to(self._value(expression, tuple(axes)), shape)
+        array = np.broadcast_to(self._value(expression, tuple(axes)), shape)
+        size = np.abs(array)
+        self._top = max(self._top, float(size.max(initial=0.0, where=np.isfinite(size))))
+        return array
 
     def _size(self, index: Index) -> int:
         return index.dimension.size(self.sizes)
@@ -174,18 +199,18 @@ class Values:
     def _value(self, e: Expression, axes: tuple[Index, ...]) -> Any:
         match e:
             case Const(number):
-                return LONG(number.numerator) / LONG(number.denominator)
+                return self.real(number.numerator) / self.real(number.denominator)
             case Ref(tensor, (Index() as index,)) if tensor == RANGE:
-                return self._place(index, axes).astype(LONG)
+                return self._place(index, axes).astype(self.real)
             case Ref(tensor, indices):
                 array = self.named(tensor)
                 return array[tuple(self._place(p, axes) for p in indices)] if indices else array
             case Delta(left, right):
-                return np.asarray(self._place(left, axes) == self._place(right, axes)).astype(LONG)
+                return np.asarray(self._place(left, axes) == self._place(right, axes)).astype(self.real)
             case Add(parts):
-                return sum(self._value(p, axes) for p in parts)
+                return sum(self.grid(p, axes) for p in parts)
             case Product(parts):
-                total: Any = LONG(1)
+                total: Any = self.real(1)
                 for p in parts:
                     total = total * self._value(p, axes)
                 return total
@@ -200,9 +225,9 @@ class Values:
 
     def _applied(self, function: str, order: tuple[int, ...], arguments: list[Any]) -> Any:
         if function == "pi":
-            return np.arccos(LONG(-1))
+            return np.arccos(self.real(-1))
         if function in COMPARED:
-            return COMPARED[function](*arguments).astype(LONG)
+            return COMPARED[function](*arguments).astype(self.real)
         if function == "pow" and not any(order):
             return np.power(*arguments)
         if function in FUNCTIONS and not any(order):
@@ -211,7 +236,7 @@ class Values:
                 return row(np, *arguments)
             except TypeError:
                 # SciPy has some of them in double precision only.
-                return LONG(1) * row(np, *(np.asarray(a, float) for a in arguments))
+                return self.real(1) * row(np, *(np.asarray(a, float) for a in arguments))
         abstract: AbstractFunction = self.functions[function]
         return abstract(order, *arguments)
 
@@ -227,10 +252,10 @@ class Values:
         return array[places] if places else array
 
 
-def _long(array: Any) -> Array:
-    """In extended precision; whole numbers stay what they are, for they may be positions."""
+def _typed(array: Any, real: Real) -> Array:
+    """In some precision; whole numbers stay what they are, for they may be positions."""
     value = np.asarray(array)
-    return value.astype(LONG) if np.issubdtype(value.dtype, np.floating) else value
+    return value.astype(real) if np.issubdtype(value.dtype, np.floating) else value
 
 
 class Judge:
@@ -245,14 +270,17 @@ class Judge:
             )
         # Abstract functions may have got their arguments from a claim.
         self._drawn.arity = {**bench.arity, **self._drawn.arity}
-        self._values: dict[tuple[int, Chain], Values] = {}
+        self._values: dict[tuple[int, Chain], tuple[Values, Values]] = {}
 
-    def values(self, given: Chain) -> Iterator[Values]:
-        """The draws, with some tensors given by expressions."""
-        points = [*self._drawn.points, *self._drawn.spare_points][:POINTS]
+    def values(self, given: Chain) -> Iterator[tuple[Values, Values]]:
+        """The draws, with some tensors given by expressions, each in extended and in double precision."""
+        points = (*self._drawn.points[:NEAR], *self._drawn.branch_points[:FAR])
         for k, point in enumerate(points):
             if (k, given) not in self._values:
-                self._values[k, given] = Values(self.bench, point, given)
+                self._values[k, given] = (
+                    Values(self.bench, point, given, LONG),
+                    Values(self.bench, point, given, SHORT),
+                )
             yield self._values[k, given]
 
     def holds(self, reading: Reading) -> bool | None:
@@ -281,23 +309,38 @@ class Judge:
         given: Chain,
     ) -> bool | None:
         sides = [(lowered(e, self.bench.scope), axes) for e, axes in (one, other)]
-        same, seen = True, False
+        found = set()
         with np.errstate(all="ignore"):
-            for values in self.values(given):
-                a, b = (values.grid(e, axes) for e, axes in sides)
-                finite = np.isfinite(a) & np.isfinite(b)
-                if not finite.any():
-                    continue
-                a, b = a[finite], b[finite]
-                scale = max(np.abs(a).max(), np.abs(b).max())
-                if scale < NOTHING:
-                    continue
-                seen = True
-                worst = np.abs(a - b).max()
-                if worst > DIFFERENT * scale:
+            for long, short in self.values(given):
+                exact, rounded = ([v.measured(e, axes) for e, axes in sides] for v in (long, short))
+                top = max(top for _, top in exact)
+                found.add(_seen([a for a, _ in exact], [a for a, _ in rounded], top))
+                if "different" in found:
                     return False
-                same &= bool(worst <= SAME * scale)
-        return True if seen and same else None
+        return True if "same" in found and "open" not in found else None
+
+
+def _seen(long: Sequence[Array], short: Sequence[Array], top: float) -> str:
+    """What two sides, in two precisions, look like: 'same', 'different', 'open', or 'nothing' is to be seen.
+
+    `top` is the largest number met on the way: what is lost beside it is lost in both precisions.
+    """
+    finite = np.logical_and.reduce([np.isfinite(side) for side in (*long, *short)])
+    if not finite.any():
+        return "nothing"
+    (a, b), (c, d) = [[side[finite].astype(LONG) for side in sides] for sides in (long, short)]
+    gap, rounded = a - b, c - d
+    scale = max(np.abs(a).max(), np.abs(b).max())
+    worst = np.argmax(np.abs(gap))
+    size = np.abs(gap[worst])
+    if scale < max(NOTHING, LOST * top):
+        return "nothing"
+    if size <= SAME * scale:
+        return "same"
+    if size <= SHRUNK * np.abs(rounded).max():
+        return "nothing"
+    steady = np.abs(gap[worst] - rounded[worst]) <= STEADY * size
+    return "different" if steady and size > DIFFERENT * scale else "open"
 
 
 def _same_left(truth: Reading, mutant: Reading) -> bool:
