@@ -27,7 +27,7 @@ from truth import Judge
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.model import Claim
-from tensorgrad_cli.verify.claims import Reading, attempt_claim, judge_claim
+from tensorgrad_cli.verify.claims import Judged, Reading, attempt_claim, judge_claim
 from tensorgrad_cli.verify.diagnose import diagnose
 from tensorgrad_cli.verify.diagnoses.draft import is_derivative
 
@@ -152,7 +152,7 @@ class Planted:
             mutant.slip,
             mutant.kinds,
             mutant.text,
-            self._differs(mutant, attempt),
+            self._differs(mutant, attempt, judged),
             judged.verdict,
             kind,
             suggestion,
@@ -161,14 +161,19 @@ class Planted:
             diagnosed - decided,
         )
 
-    def _differs(self, mutant: Mutant, reading: Reading | Issue) -> bool | None:
+    def _differs(self, mutant: Mutant, reading: Reading | Issue, judged: Judged) -> bool | None:
         truth = mutant.truth.reading
         if not (isinstance(truth, Reading) and isinstance(reading, Reading)):
             return None
         if reading.mismatch is not None:
             # A side of another shape, be it in the order of its axes alone.
             return True
-        unharmed = self.judge(mutant.truth).unharmed(truth, reading)
+        judge = self.judge(mutant.truth)
+        unharmed = judge.unharmed(truth, reading)
+        answer = judged.answer
+        if unharmed is not False and answer is not None and answer.verdict == "refuted" and answer.point:
+            # It may be that none of the judge's draws is on the branch that the counterexample is on.
+            unharmed = False if judge.differ_at(reading, answer.point) else unharmed
         return None if unharmed is None else not unharmed
 
 

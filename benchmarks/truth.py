@@ -9,7 +9,7 @@ of a derivative hardly ever stands between the two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -288,6 +288,13 @@ class Judge:
         left, right = reading.left.expression, reading.right.expression
         return self._same((left, reading.free), (right, reading.free), reading.at)
 
+    def differ_at(self, reading: Reading, point: Point) -> bool:
+        """Whether the sides of an equation differ at a point: a counterexample is looked at, not believed."""
+        given = reading.at
+        values = Values(self.bench, point, given, LONG), Values(self.bench, point, given, SHORT)
+        sides = [(side.expression, reading.free) for side in (reading.left, reading.right)]
+        return self._compared(sides, [values]) == {"different"}
+
     def unharmed(self, truth: Reading, mutant: Reading) -> bool | None:
         """Whether the mutant of a true claim is as true as the claim.
 
@@ -308,16 +315,27 @@ class Judge:
         other: tuple[Expression, tuple[Index, ...]],
         given: Chain,
     ) -> bool | None:
-        sides = [(lowered(e, self.bench.scope), axes) for e, axes in (one, other)]
-        found = set()
+        found = self._compared([one, other], self.values(given))
+        if "different" in found:
+            return False
+        return True if "same" in found and "open" not in found else None
+
+    def _compared(
+        self,
+        sides: Sequence[tuple[Expression, tuple[Index, ...]]],
+        points: Iterable[tuple[Values, Values]],
+    ) -> set[str]:
+        """What is seen of two sides at some points, until they differ."""
+        low = [(lowered(e, self.bench.scope), axes) for e, axes in sides]
+        found: set[str] = set()
         with np.errstate(all="ignore"):
-            for long, short in self.values(given):
-                exact, rounded = ([v.measured(e, axes) for e, axes in sides] for v in (long, short))
+            for long, short in points:
+                exact, rounded = ([v.measured(e, axes) for e, axes in low] for v in (long, short))
                 top = max(top for _, top in exact)
                 found.add(_seen([a for a, _ in exact], [a for a, _ in rounded], top))
                 if "different" in found:
-                    return False
-        return True if "same" in found and "open" not in found else None
+                    break
+        return found
 
 
 def _seen(long: Sequence[Array], short: Sequence[Array], top: float) -> str:

@@ -37,6 +37,8 @@ Array = NDArray[Any]
 
 # An inlined derivative of more nodes than this is left to the exact test.
 INLINE_LIMIT = 400
+# Reasons why a point says nothing: no value there, or zeros on both sides (a hinge that is not active).
+_SILENT = ("domain", "vacuous")
 
 
 class Question(Struct, frozen=True):
@@ -107,21 +109,24 @@ def _on_kink(bench: Workbench, question: Question, names: Iterable[str]) -> tupl
 
 
 def _elsewhere(bench: Workbench, question: Question, first: Comparison) -> Iterator[tuple[Comparison, Point]]:
-    """The numbers at the further points, until they differ somewhere; where the equation has no value at any
-    of them, at spare ones until it has."""
-    before, nowhere = first, first.reason == "domain"
+    """The numbers at the further points, until they differ somewhere; where nothing is to be seen of the equation
+    at any of them, at other ones until something is."""
+    before, silent = first, first.reason in _SILENT
     for number in range(1, len(bench.points)):
         if before.verdict == "different":
             return
         before, where = numbers(bench, question, bench.points[number])
-        nowhere &= before.reason == "domain"
+        silent &= before.reason in _SILENT
         yield before, where
-    for number in range(len(bench.spare_points)):
-        if not nowhere:
+    if not silent:
+        return
+    # An inactive hinge may well be active at another scale, a root may have a value at other sizes.
+    further = bench.branch_points if before.reason == "vacuous" else bench.spare_points
+    for number in range(len(further)):
+        before, where = numbers(bench, question, further[number])
+        yield before, where
+        if before.reason not in _SILENT:
             return
-        before, where = numbers(bench, question, bench.spare_points[number])
-        nowhere = before.reason == "domain"
-        yield before, where
 
 
 def _verdict(
