@@ -7,7 +7,9 @@ the entry with the smallest difference to its two parents. That alone is fooled 
 agree, so the propagated rounding noise is added before the smallest is looked for, and `SAFETY` times the sum
 is the bar. It is fooled too where f has a structure finer than the steps (a sine over many periods: its
 quotients fall like 1/h and seem to converge to 0). So an entry that contradicts a window of smaller steps
-beyond that window's own bar has the distance between the two as its error.
+beyond that window's own bar has the distance between the two as its error. A smaller step that has no neighbour
+(those around it crossed a kink) makes no window, but it bears witness all the same: at a smaller step the quotient
+must be nearer to the value.
 """
 
 from __future__ import annotations
@@ -77,6 +79,7 @@ def extrapolate(
     doubted = np.zeros(shape, np.bool_)
     measured = (SIGMAS * WEIGHT[power]) * noise
     witnesses = smallest_windows(quotients, measured, steps, power)
+    alone = isolated(quotients, witnesses)
     quotients, propagated = trust(quotients, measured, sum(step > 2.0**NEAR for step in steps))
     row = list(quotients)
     for order in range(1, min(len(steps), ORDERS + 1)):
@@ -91,6 +94,11 @@ def extrapolate(
             for value, error in witnesses[k:]:
                 distance = np.abs(row[k] - value)
                 np.copyto(apart, distance, where=(distance > error) & (distance > apart))
+            for single, rounding in zip(alone[k + 1 :], measured[k + 1 :], strict=True):
+                if single is not None:
+                    distance = np.abs(row[k] - single)
+                    error = DOUBT * (np.abs(row[k] - quotients[k]) + rounding)
+                    np.copyto(apart, distance, where=(distance > error) & (distance > apart))
             if least is not None:
                 np.maximum(apart, least[k], out=apart)
             total = apart + propagated[k]
@@ -115,6 +123,19 @@ def smallest_windows(
         correction = (quotients[k] - quotients[k - 1]) / ((steps[k - 1] / steps[k]) ** power - 1.0)
         windows.append((quotients[k] + correction, DOUBT * (np.abs(correction) + noise[k])))
     return windows
+
+
+def isolated(
+    quotients: NDArray[Any], windows: Sequence[tuple[NDArray[Any], NDArray[Any]]]
+) -> list[NDArray[Any] | None]:
+    """For each step the quotients that are in no window of two, NaN elsewhere; None where there are none."""
+    out: list[NDArray[Any] | None] = []
+    for k, quotient in enumerate(quotients):
+        alone = np.isfinite(quotient)
+        for value, _ in windows[max(k - 1, 0) : k + 1]:
+            alone &= np.isnan(value)
+        out.append(np.where(alone, quotient, np.nan) if alone.any() else None)
+    return out
 
 
 def trust(quotients: NDArray[Any], noise: NDArray[Any], far: int) -> tuple[NDArray[Any], NDArray[Any]]:

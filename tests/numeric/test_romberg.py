@@ -51,3 +51,16 @@ def test_small_steps_contradict_large_ones_that_agree():
     values = np.array([[0.0], [0.0], [1.0], [1.0]])
     chosen = extrapolate(values, np.full((4, 1), 1e-9), STEPS)
     assert chosen.values[0] == pytest.approx(1.0)
+
+
+def test_a_small_step_without_neighbours_contradicts_large_ones_that_agree():
+    steps = [2.0**-e for e in (5, 8, 11, 14, 17)]
+    # The two largest steps are on plateaus; the next was discarded on either side of the smallest but one.
+    values = np.array([[1e-4], [1.1e-4], [np.nan], [1.0], [np.nan]])
+    chosen = extrapolate(values, np.full((5, 1), 1e-9), steps)
+    assert abs(chosen.values[0] - 1.0) <= chosen.bars[0]
+    # It confirms what it is near to.
+    values = np.array([[1.0 + h * h] for h in steps])
+    values[2] = values[4] = np.nan
+    chosen = extrapolate(values, np.full((5, 1), 1e-13), steps)
+    assert abs(chosen.values[0] - 1.0) <= chosen.bars[0] < 1e-2

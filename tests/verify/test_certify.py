@@ -354,6 +354,23 @@ LOSSES = (
 )
 
 
+def test_steps_on_other_branches_leave_no_window_over_many_periods() -> None:
+    # sin at 2e6, a max on top: of one side of one line only two steps of many periods were on the point's branch.
+    text = """dims: {m: 4, n: 3}
+tensors: {x: [m, n], u: [n, n]}
+chain:
+  - s0[i,j] = sin(x[i,j])
+  - s1[i,j] = s0[i,k] u[k,j]
+  - s2[i,j] = s1[i,j] s1[i,j]
+  - s3[i,j] = max(s2[i,j], s1[i,j])
+  - cost = sum[i,j] s3[i,j] x[i,j] / m
+"""
+    for seed in range(20):
+        x = np.random.default_rng(seed).standard_normal((4, 3)) * 1e6
+        found = checks(text, data={"x": x}, seed=seed)
+        assert not [c for c in found.values() if c.verdict == "refuted" or c.reason == "internal"], seed
+
+
 def random_chain(rng: np.random.Generator) -> tuple[str, dict[str, Any]]:
     names = ["x"]
     lines = []
