@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tensorgrad_cli.algebra.expression import (
     RANGE,
+    ZERO,
     Add,
     Apply,
     Chain,
@@ -31,6 +32,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.walking import children
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.abstract import AbstractFunction
 from tensorgrad_cli.verify.claims import Reading
@@ -120,6 +122,9 @@ COMPARED: Mapping[str, Callable[..., Array]] = {
     "=": np.equal,
     "!=": np.not_equal,
 }
+
+JUMPS = frozenset(("step", "sign", *COMPARED))
+PIECES = frozenset(("relu", "relu6", "hardtanh", "hardsigmoid", "abs", "max", "min", *JUMPS))
 
 # The operations, each on the last axes of its arguments.
 BY_HAND: Mapping[str, Callable[..., Array]] = {
@@ -218,10 +223,26 @@ class Values:
                 full = self.grid(body, (*axes, *indices))
                 return full.sum(axis=tuple(range(len(axes), full.ndim)))
             case Apply(function, order, arguments):
-                return self._applied(function, order, [self._value(a, axes) for a in arguments])
+                values = [self._value(a, axes) for a in arguments]
+                if function in JUMPS and not any(map(self._in_pieces, arguments)):
+                    # No part of it is zero on an open set: it is so small that it underflows.
+                    values = [np.where(value == 0, np.nan, value) for value in values]
+                return self._applied(function, order, values)
             case Op():
                 return self._operated(e, axes)
         raise TypeError(e)
+
+    def _in_pieces(self, e: Expression) -> bool:
+        """Whether an expression may be exactly zero at many points: a relu, a difference of hinges, a mask."""
+        if isinstance(e, Apply) and e.function in PIECES:
+            return True
+        if isinstance(e, Ref):
+            tensor = self.bench.spec.tensors.get(e.tensor)
+            if tensor is not None:
+                return tensor.values not in ("normal", "uniform", "positive") or tensor.structure is not None
+            equation = self.bench.calculus.equations.get(e.tensor)
+            return equation is None or self._in_pieces(lowered(equation.expression, self.bench.scope))
+        return isinstance(e, Delta) or e == ZERO or any(map(self._in_pieces, children(e)))
 
     def _applied(self, function: str, order: tuple[int, ...], arguments: list[Any]) -> Any:
         if function == "pi":

@@ -127,6 +127,11 @@ EQUATIONS = {
     "max(x) = -min(-x)": True,
     "logsumexp(x) = max(x)": False,
     "f(x) = f'(x)": False,
+    # Far out gelu(x) rounds to zero, where a step is 1/2; a relu is zero there.
+    "step(gelu(x)) = step(x)": True,
+    "step(x ⊙ (1 + tanh(pi x))) = step(x)": True,
+    "step(relu(x)) = step(x)": False,
+    "sign(relu(x)) = step(x)": True,
     "sin(x)**2 = 1 - cos(x)**2": True,
     # Of two zeros nothing is known, nor of what is small enough to be the rounding of the draws.
     "x - x = 0": None,
