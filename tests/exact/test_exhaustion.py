@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -135,13 +136,19 @@ def real_value(expression: Expression, points: dict[str, Any], memo: dict[Expres
         elif expression.function == "pow":
             value = inner[0][0] ** float(expression.arguments[1].value)
         else:
-            value = REAL[expression.function](*(v for v, _ in inner))
+            value = REAL[expression.function](*(_resolved(expression.function, *i) for i in inner))
         size = np.abs(value)
         for _, other in inner:
             size = np.maximum(size, other)
         found = value, size
     memo[expression] = found
     return found
+
+
+def _resolved(function: str, value: Any, size: Any) -> Any:
+    """An argument, without a value where a jump would be made by rounding: step(y / y - 1) is 1/2."""
+    rounding = (value != 0) & (np.abs(value) < 1e-9 * size)
+    return np.where(rounding, np.nan, value) if function in ("step", "sign") else value
 
 
 # --- all pairs ------------------------------------------------------------------------------------
@@ -250,3 +257,8 @@ def test_plain_evaluation_does_not_take_a_bound_for_a_value() -> None:
     assert not np.isfinite(value).any()
     value, _ = real_value(Apply("step", (0,), (subtract(Ref("v"), Ref("v")),)), points, {})
     assert (value == 0.5).all()
+    points = {"v": np.linspace(0.1, 5.0, POINTS)}
+    one = multiply(Apply("sqrt", (0,), (Ref("v"),)), power(Ref("v"), constant(Fraction(-1, 2))))
+    value, _ = real_value(Apply("sign", (0,), (subtract(one, constant(1)),)), points, {})
+    assert np.isin(value[np.isfinite(value)], (0.0,)).all()
+    assert not np.isfinite(value).all()
