@@ -23,6 +23,7 @@ from tensorgrad_cli.algebra.walking import mapped, nodes, occurring, references
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.compare import Comparison, compare
 from tensorgrad_cli.verify.certify import EPS, JITTER_SAFETY, bar_of
+from tensorgrad_cli.verify.jumps import unsettled
 from tensorgrad_cli.verify.points import Point
 from tensorgrad_cli.verify.verdict import Proof
 from tensorgrad_cli.verify.workbench import Workbench
@@ -352,6 +353,8 @@ def numbers(bench: Workbench, question: Question, point: Point) -> tuple[Compari
     if comparison.verdict == "different" and _rounding_only(question, point, comparison):
         wide = np.abs(claim - truth)
         comparison = compare(claim, bars[1] + wide, truth, bars[0], known_zero=zero, size=size)
+    if comparison.verdict == "different" and unsettled(point, (question.left, question.right)):
+        comparison = replace(comparison, verdict="undecided", reason="unresolved")
     if comparison.verdict == "equal" and not zero and not truth.any() and not claim.any():
         # Nothing but zeros (an underflow, a dead branch) is no evidence.
         comparison = replace(comparison, verdict="undecided", reason="vacuous")

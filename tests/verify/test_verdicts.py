@@ -24,6 +24,7 @@ QUICK = (
     "discrete_signs",
     "groupnorm",
     "inverse_of_a_wide_matrix",
+    "jumps_of_rounding",
     "kinks_on_the_diagonal",
     "pi_as_policy",
     "roots_and_kinks",
