@@ -223,14 +223,22 @@ class Values:
                 full = self.grid(body, (*axes, *indices))
                 return full.sum(axis=tuple(range(len(axes), full.ndim)))
             case Apply(function, order, arguments):
+                if function in JUMPS:
+                    return self._applied(function, order, [self._jumping(a, axes) for a in arguments])
                 values = [self._value(a, axes) for a in arguments]
-                if function in JUMPS and not any(map(self._in_pieces, arguments)):
-                    # No part of it is zero on an open set: it is so small that it underflows.
-                    values = [np.where(value == 0, np.nan, value) for value in values]
                 return self._applied(function, order, values)
             case Op():
                 return self._operated(e, axes)
         raise TypeError(e)
+
+    def _jumping(self, argument: Expression, axes: tuple[Index, ...]) -> Array:
+        """What a sign is taken of, without a value where it may be rounding: a difference that is next to nothing
+        beside its terms, or a zero (by underflow) of what has no part that is zero on an open set."""
+        array, top = self.measured(argument, axes)
+        unsure = (array != 0) & (np.abs(array) < LOST * top)
+        if not self._in_pieces(argument):
+            unsure |= array == 0
+        return np.where(unsure, np.nan, array)
 
     def _in_pieces(self, e: Expression) -> bool:
         """Whether an expression may be exactly zero at many points: a relu, a difference of hinges, a mask."""
