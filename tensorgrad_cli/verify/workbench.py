@@ -35,13 +35,14 @@ REPAIRS = 100
 UNSIGNED_FROM = 60
 GROWTH = 1.3
 REDRAWS = 50
-SPARE = 8
-SPARE_UNSIGNED = 4
+# The spare points: of any sizes; of small ones, where a condition on each of a few entries is met sooner; without signs.
+SPARE, SPARE_SMALL, SPARE_UNSIGNED = 8, 16, 8
+SPREAD, SMALL = (2, 6), (2, 3)
 MASKS = frozenset({"binary", "signs", "onehot"})
 BRANCH_POINTS = 32
 BRANCH_SCALES = (10.0, 1.0, 0.25, 1e3)
 # So many entries are drawn at most for the further points of a spec.
-BRANCH_ENTRIES = 1 << 19
+FURTHER_ENTRIES = 1 << 19
 
 
 class Points(Sequence[Point]):
@@ -91,18 +92,30 @@ class Workbench(Ground):
     def spare_points(self) -> Points:
         """Further points, for formulas that have no value at those: an inverse that exists at other sizes, a
         sum of logarithms. In the last some tensors have no negative entries."""
-        return Points(SPARE + SPARE_UNSIGNED, lambda k: self._point(200 + k, 1.0, unsigned=k >= SPARE))
+        return Points(self._at_most(SPARE + SPARE_SMALL + SPARE_UNSIGNED), self._spare)
+
+    def _spare(self, k: int) -> Point:
+        if k < SPARE:
+            return self._point(200 + k, 1.0)
+        unsigned = k >= SPARE + SPARE_SMALL
+        return self._point(
+            200 + k, (1.0, 3.0)[k % 2], unsigned=unsigned, spread=SPREAD if unsigned else SMALL
+        )
 
     @cached_property
     def branch_points(self) -> Points:
         """Further points, so that each function with a kink is met on either side of it, fewer of a large spec."""
+        count = self._at_most(BRANCH_POINTS)
+        return Points(count, lambda k: self._point(300 + k, BRANCH_SCALES[k % len(BRANCH_SCALES)]))
+
+    def _at_most(self, count: int) -> int:
+        """So many further points, fewer of a large spec."""
         sizes = self.points[0].sizes
         entries = sum(
             math.prod(dimension.size(sizes) for dimension in tensor.shape)
             for tensor in self.spec.tensors.values()
         )
-        count = max(3, min(BRANCH_POINTS, BRANCH_ENTRIES // max(entries, 1)))
-        return Points(count, lambda k: self._point(300 + k, BRANCH_SCALES[k % len(BRANCH_SCALES)]))
+        return max(3, min(count, FURTHER_ENTRIES // max(entries, 1)))
 
     @cached_property
     def free_point(self) -> Point | None:
@@ -127,11 +140,12 @@ class Workbench(Ground):
         scale: float,
         free: bool = False,
         unsigned: bool = False,
+        spread: tuple[int, int] = SPREAD,
         tensors: Mapping[str, Tensor] | None = None,
     ) -> Point:
         rng = np.random.default_rng([self.seed, number])
         facts = implied_facts(self.spec.tensors.values(), {} if free else self.spec.dims)
-        sizes = self._drawn_sizes(number, facts, rng, free=free)
+        sizes = self._drawn_sizes(number, facts, rng, spread, free=free)
         functions = {
             name: AbstractFunction(name, arity, self.seed + number) for name, arity in self.arity.items()
         }
@@ -153,7 +167,7 @@ class Workbench(Ground):
             # Inputs too large for the domain, or sizes: XᵀX has no inverse where X is wide. Or inputs of the
             # wrong sign: a matrix of normal entries has a logarithm once in a blue moon.
             if turn % 2:
-                sizes = self._drawn_sizes(number, facts, rng, free=free)
+                sizes = self._drawn_sizes(number, facts, rng, spread, free=free)
             elif turn < UNSIGNED_FROM:
                 scale *= 0.7
             else:
@@ -162,17 +176,23 @@ class Workbench(Ground):
         return best
 
     def _drawn_sizes(
-        self, number: int, facts: Mapping[str, Facts], rng: np.random.Generator, *, free: bool
+        self,
+        number: int,
+        facts: Mapping[str, Facts],
+        rng: np.random.Generator,
+        spread: tuple[int, int],
+        *,
+        free: bool,
     ) -> dict[str, int]:
         names = sorted({n for d in self.spec.dimensions.values() for n in d.names})
-        sizes = draw_sizes(names, facts, self.minimum, rng)
+        sizes = draw_sizes(names, facts, self.minimum, rng, spread)
         if number and not free:
             first = self.points[0].sizes
             for _ in range(REDRAWS):
                 # What holds at one size of a dimension alone is to be seen at the further points.
                 if not any(sizes[n] == first[n] and n not in self.fixed for n in names):
                     break
-                sizes = draw_sizes(names, facts, self.minimum, rng)
+                sizes = draw_sizes(names, facts, self.minimum, rng, spread)
         return sizes
 
     def _finite(self, point: Point) -> bool:
