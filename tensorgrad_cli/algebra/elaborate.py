@@ -104,7 +104,7 @@ def _check_twice(reading: Reading, tree: EquationTree, env: Mapping[str, Index])
             place_of(tree.left, name),
             f"the index {name} stands {count} times on the left side and nowhere on the right: "
             "on a left side nothing is summed unless written",
-            f"write sum[{name}] {tree.left.span.text} where it is to be summed",
+            f"write sum[{name}] {reading.sums.summing(tree.left, name).span.text} where it is to be summed",
         )
 
 

@@ -174,6 +174,17 @@ class ImpliedSums:
         here = sum(name in factor.stands for factor in factors)
         return "summed" if here > 1 or any(self._twice(factor.tree, name) for factor in opened) else "open"
 
+    def summing(self, tree: Tree, name: str) -> Tree:
+        """The smallest product that would sum an index that stands in the tree, were it not free there."""
+        for term in terms_of(tree):
+            for factor in self._factors(term):
+                if name in factor.opened:
+                    return term
+                if name in factor.stands:
+                    inside = own_occurrences(factor.tree)[1]
+                    return self.summing(next(part for part in inside if name in self.standing(part)), name)
+        return tree
+
     def of_product(self, tree: Tree, known: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The indices that a product sums by rule 1, and remarks. `known` are free or bound around it.
 

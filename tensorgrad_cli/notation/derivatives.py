@@ -25,7 +25,8 @@ def letter_derivative(p: Cursor) -> Derivative | None:
     if _taken(p):
         return None
     k = _behind_order(p, p.k + 1)
-    end = _behind_numerator(p, k)
+    # `d/dx …` without a numerator is refused as such: nothing else is meant by it.
+    end = k if p.kinds[k] == "/" else _behind_numerator(p, k)
     if end is None or p.kinds[end] != "/" or not _letter_denominator(p, end + 1):
         return None
     p.k += 1
@@ -92,7 +93,8 @@ def _derivative(p: Cursor, start: int) -> Derivative:
     letter = "d" if letter == "d" else "∂"
     count, own = _order(p)
     if p.kinds[p.k] == "/":
-        end = p.k + 2 if p.kinds[p.k + 1] in ("∂", "name") else p.k
+        closed = p.kinds[p.k + 1] == "name" and p.text(p.k + 1) != "d"
+        end = p.k + (1 if closed else 2 if p.kinds[p.k + 1] in ("∂", "name") else 0)
         message = "a derivative has what is differentiated above the fraction bar"
         raise Issue("numerator", Span(p.source, start, p.ends[end]), message, "write `∂(…)/∂x`")
     return _denominated(p, start, _numerator(p), count, own, letter)

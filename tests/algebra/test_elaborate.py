@@ -210,6 +210,29 @@ def test_an_index_twice_on_the_left_and_nowhere_on_the_right() -> None:
     assert equation("exp(x[i]) exp(-x[i]) = 1").free
 
 
+@pytest.mark.parametrize(
+    ("left", "product"),
+    [
+        ("x[i] a[i]", "x[i] a[i]"),
+        ("lam + x[i] a[i]", "x[i] a[i]"),
+        ("lam - 2 x[i] exp(a[i] c[i])", "2 x[i] exp(a[i] c[i])"),
+        ("lam + softmax[i](x[i]) a[i]", "softmax[i](x[i]) a[i]"),
+        ("lam + (a[i] c[i])^2", "a[i] c[i]"),
+        ("lam exp(lam + A[i,i])", "A[i,i]"),
+        ("lam ∂(lam + x[i] a[i])/∂lam", "x[i] a[i]"),
+        ("x[j] sum[j] A[j,i] a[i]", "x[j] sum[j] A[j,i] a[i]"),
+    ],
+)
+def test_the_sum_that_is_offered_is_of_the_product_that_would_have_it(left: str, product: str) -> None:
+    """Written as offered, the left side is what the same formula is as a right side."""
+    right = "x[j]" if left.startswith("x[j]") else "s"
+    offered = f"sum[i] {product}"
+    assert issue(f"{left} = {right}").help == f"write {offered} where it is to be summed"
+    written = equation(f"{left.replace(product, offered)} = {right}")
+    implied = equation(f"{right} = {left}")
+    assert renamed(written.left.expression) == renamed(implied.right.expression)
+
+
 def test_what_is_remarked_on() -> None:
     assert "hides the free index i" in equation("x[i] = a[i] sum[i] c[i]").remarks[0]
     assert "4 times" in equation("s = A[i,i] B[i,i]").remarks[0]

@@ -213,6 +213,20 @@ def test_a_closed_one_that_could_be_either(
             "write `∂(…)/∂x`",
         ),
         (
+            "d/dx[k] (a + b)",
+            "numerator",
+            "d/dx",
+            "a derivative has what is differentiated above the fraction bar",
+            "write `∂(…)/∂x`",
+        ),
+        (
+            "a d²/d x cost",
+            "numerator",
+            "d²/d x",
+            "a derivative has what is differentiated above the fraction bar",
+            "write `∂(…)/∂x`",
+        ),
+        (
             "∂f/∂x",
             "function-argument",
             "f",
