@@ -23,6 +23,9 @@ Array = Any
 _WORTH_A_CALL = 512
 # So many products of entries take less time than finding the order of the cheapest ones.
 _AT_ONCE = 1 << 12
+# NumPy's einsum takes no more operands than so many (31 before NumPy 2), and no other letters.
+_MOST_OPERANDS = 31
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Pairing = Callable[[Array, Array], Array]
 
 
@@ -38,7 +41,7 @@ class Contractor(Struct, frozen=True, eq=False):
 @lru_cache(maxsize=8192)
 def contractor(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> Contractor:
     """The prepared contraction. No letter stands twice in one operand; every letter of the result stands in
-    some operand."""
+    some operand. A letter is any character but `,`, `-` and `>`; an operand has at most 52."""
     left, out = subscripts.split("->")
     inputs = left.split(",")
     sizes = {
@@ -52,6 +55,14 @@ def contractor(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> Contract
         pairing = _pairing(inputs[0], inputs[1], out, sizes)
         return Contractor(lambda operands: pairing(*operands), _entries(out, sizes))
     return _many(inputs, out, sizes)
+
+
+def _respelt(subscripts: str) -> str:
+    """Subscripts in letters that NumPy's einsum takes, of any others."""
+    letters = dict.fromkeys(letter for letter in subscripts if letter not in ",->")
+    if all(letter in _LETTERS for letter in letters):
+        return subscripts
+    return subscripts.translate(dict(zip(map(ord, letters), _LETTERS, strict=False)))
 
 
 def _entries(letters: str, sizes: Mapping[str, int]) -> int:
@@ -71,8 +82,9 @@ def _single(letters: str, out: str, sizes: Mapping[str, int]) -> Contractor:
 
 
 def _many(inputs: list[str], out: str, sizes: Mapping[str, int]) -> Contractor:
-    if math.prod(sizes.values()) <= _AT_ONCE:
-        subscripts = f"{','.join(inputs)}->{out}"
+    few = len(inputs) <= _MOST_OPERANDS and len(sizes) <= len(_LETTERS)
+    if few and math.prod(sizes.values()) <= _AT_ONCE:
+        subscripts = _respelt(f"{','.join(inputs)}->{out}")
         return Contractor(lambda operands: np.einsum(subscripts, *operands), _entries(out, sizes))
     pairings: list[tuple[int, int, Pairing]] = []
     alive = list(inputs)
@@ -152,7 +164,9 @@ def _pairing(a: str, b: str, out: str, sizes: Mapping[str, int]) -> Pairing:
     if not any(letter in b and letter in out for letter in a):
         return _matrix_product(a, b, out, sizes)
     if all(letter in b for letter in a) and all(letter in a for letter in b):
-        subscripts = f"{a},{b}->{out}"  # a dot product for each batch entry: not worth a BLAS call each
+        subscripts = _respelt(
+            f"{a},{b}->{out}"
+        )  # a dot product for each batch entry: not worth a BLAS call each
         return lambda x, y: np.einsum(subscripts, x, y)
     batch = "".join(letter for letter in out if letter in a and letter in b)
     for owner, other in ((a, b), (b, a)):

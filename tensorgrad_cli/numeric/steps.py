@@ -167,18 +167,16 @@ class Plan(Struct, frozen=True, eq=False):
 
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# The letters after those, which `contractor` takes and NumPy's einsum does not: no separator is among them.
+_FURTHER = 0x4E00
 
 
 def letters(indices: Sequence[Index], known: dict[Index, str]) -> str:
-    """The einsum letters of indices; new ones are added to `known`.
-
-    Raises NotImplementedError beyond 52 indices in one contraction.
-    """
+    """The einsum letters of indices; new ones are added to `known`."""
     for index in indices:
         if index not in known:
-            if len(known) == len(_ALPHABET):
-                raise NotImplementedError("more than 52 indices in one contraction")
-            known[index] = _ALPHABET[len(known)]
+            number = len(known)
+            known[index] = _ALPHABET[number] if number < len(_ALPHABET) else chr(_FURTHER + number)
     return "".join([known[index] for index in indices])
 
 

@@ -84,10 +84,13 @@ def _asked(
 ) -> Certificate:
     method = options.method if options.method != "auto" and moving.analytic else "central"
     first = _certified(calculus, derivative, moving, point, options, seed, method, known_zero)
-    settled = first.comparison.verdict == "equal" or first.comparison.reason in ("kink", "vacuous")
+    settled = first.comparison.verdict == "equal" or first.comparison.reason == "kink"
     if settled or options.method != "auto" or not moving.analytic:
         return first
     second = _certified(calculus, derivative, moving, point, options, seed, "complex", known_zero)
+    if first.comparison.reason == "vacuous" and second.comparison.verdict != "equal":
+        # Nothing but rounding in the one as in the other: a zero that is none by its form.
+        return first
     if first.comparison.verdict == "undecided" or second.comparison.verdict == "different":
         return second
     if second.comparison.verdict == "equal" and _beyond_steps(moving):

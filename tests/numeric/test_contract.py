@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -122,3 +124,32 @@ def test_the_intermediates_are_counted():
     assert made.entries == 10 * 2 + 10 * 300
     assert contractor("ab,bc->ac", ((10, 1000), (1000, 2))).entries == 20
     assert contractor("ab->ba", ((3, 4),)).view
+
+
+@pytest.mark.parametrize("size", [2, 20])
+def test_more_operands_and_letters_than_numpy_takes(size):
+    """60 matrices in a row, with letters beyond the 52 of NumPy's einsum, and a vector under every second."""
+    rng = np.random.default_rng(4)
+    letters = [chr(0x4E00 + k) for k in range(61)]
+    pairs = [a + b for a, b in pairwise(letters)]
+    matrices = [rng.normal(size=(size, size)) / size for _ in pairs]
+    vectors = [rng.normal(size=size) for _ in pairs[::2]]
+    subscripts = ",".join([*pairs, *letters[:60:2]]) + f"->{letters[0]}{letters[-1]}"
+    arrays = [*matrices, *vectors]
+    value = contractor(subscripts, tuple(array.shape for array in arrays)).call(arrays)
+    expected = np.eye(size)
+    for k, matrix in enumerate(matrices):
+        expected = expected @ (matrix * vectors[k // 2][:, None] if k % 2 == 0 else matrix)
+    np.testing.assert_allclose(value, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "subscripts", ["ab,bc,cd->ad", "ab,ab->a", "ab,ab,ab->a", "ab,ba->", "eab,ebc,ecd->ead"]
+)
+def test_a_letter_is_any_character(subscripts):
+    arrays = operands(subscripts, np.random.default_rng(5))
+    other = subscripts.translate({ord(letter): 0x4E00 + k for k, letter in enumerate("abcde")})
+    shapes = tuple(array.shape for array in arrays)
+    np.testing.assert_array_equal(
+        contractor(other, shapes).call(arrays), contractor(subscripts, shapes).call(arrays)
+    )
