@@ -83,10 +83,15 @@ def _before_brackets(p: Cursor, name: Name, role: str) -> Tree:
     opener, closer = p.k, p.match[p.k]
     brackets = p.source.text[p.starts[opener] : p.ends[closer]]
     span = Span(p.source, name.span.start, p.ends[closer])
-    if name.text in ("sum", "prod"):
+    word = name.span.text
+    if name.text in ("sum", "prod") and role == "operation":
         raise needs_parentheses(p, opener - 1)
+    if name.text in ("sum", "prod"):
+        sign = "Σ" if name.text == "sum" else "Π"
+        message = f"`{word}` is a function of the spec and takes no index brackets"
+        raise Issue("function-brackets", span, message, f"a written one is `{sign}{brackets} …`")
     if role in ("function", "our function", "layer"):
-        word, kind = name.span.text, "layer" if role == "layer" else "function"
+        kind = "layer" if role == "layer" else "function"
         raise Issue(
             "function-brackets",
             span,
@@ -97,8 +102,8 @@ def _before_brackets(p: Cursor, name: Name, role: str) -> Tree:
         raise Issue(
             "operation-parentheses",
             span,
-            f"`{name.span.text}{brackets}` needs parentheses around what it runs over",
-            f"write `{name.span.text}{brackets}({p.factor_text(closer + 1) or '…'})`",
+            f"`{word}{brackets}` needs parentheses around what it runs over",
+            f"write `{word}{brackets}({p.factor_text(closer + 1) or '…'})`",
         )
     indices = p.ranges(opener)
     p.k = closer + 1

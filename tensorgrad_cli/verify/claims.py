@@ -99,6 +99,8 @@ def read_claim(
     elaborated: Elaborated = elaborate_equation(tree, scope, prefix)
     bench.calculus.extend(elaborated.definitions, elaborated.derivatives)
     given = tuple(_given(bench, name, text, f"{prefix}at", scope) for name, text in (at or {}).items())
+    for equation, text in zip(given, (at or {}).values(), strict=True):
+        _check_given(bench, equation, given, text, scope)
     return Reading(
         source,
         elaborated.left,
@@ -129,6 +131,26 @@ def _given(bench: Workbench, name: str, text: Source, prefix: str, scope: Scope)
         )
     bench.calculus.extend(definitions, derivatives)
     return Equation(name, side.indices, side.expression)
+
+
+def _check_given(bench: Workbench, equation: Equation, given: Chain, text: Source, scope: Scope) -> None:
+    """A tensor is given by others: what it is given must not depend on it, through steps or the others given."""
+    others = {other.tensor: other for other in given}
+    waiting, seen = [equation], {equation.tensor}
+    while waiting:
+        names = references(waiting.pop().expression)
+        found = {part.tensor: part for part in bench.calculus.closure(names)}
+        names = names.union(*(references(part.expression) for part in found.values()))
+        if equation.tensor in names:
+            word = scope.spelling(equation.tensor)
+            raise Issue(
+                "self-reference",
+                text.span(),
+                f"what `{word}` is given depends on `{word}` itself",
+                "write an expression in tensors that are not given, and in steps without them",
+            )
+        waiting += [others[name] for name in names & others.keys() - seen]
+        seen |= names
 
 
 def _shape(shape: tuple[object, ...]) -> str:

@@ -285,3 +285,19 @@ def test_what_is_ours_hides_a_dimension(reading: Reading, vocabulary: Vocabulary
 )
 def test_issues(issue: IssueOf, text: str, code: str, place: str, message: str, help: str | None) -> None:
     assert issue(text) == (code, place, message, help)
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "help"),
+    [
+        ("sum[i,j] A[i,j]", "sum[i,j]", "a written one is `Σ[i,j] …`"),
+        ("2 prod[i] (x[i])", "prod[i]", "a written one is `Π[i] …`"),
+    ],
+)
+def test_a_written_sum_where_a_function_hides_ours(
+    issue: IssueOf, text: str, message: str, help: str
+) -> None:
+    vocabulary = Vocabulary(functions=frozenset(("sum", "prod")), tensors=frozenset("Ax"))
+    word = message.partition("[")[0]
+    said = f"`{word}` is a function of the spec and takes no index brackets"
+    assert issue(text, vocabulary) == ("function-brackets", message, said, help)

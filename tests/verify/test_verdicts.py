@@ -22,6 +22,7 @@ QUICK = (
     "branches",
     "declared_functions_hide",
     "discrete_signs",
+    "given_by_itself",
     "groupnorm",
     "inverse_of_a_wide_matrix",
     "jumps_of_rounding",
