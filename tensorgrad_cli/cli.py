@@ -389,6 +389,8 @@ def _target(output: str) -> tuple[str, Path]:
     path = Path(rest if colon and kind in FORMATS else output)
     by_suffix = {".json": "json", ".txt": "text"}
     if not (colon and kind in FORMATS):
+        if len(kind) > 1 and kind.isalpha() and colon:  # one letter is a drive
+            raise click.UsageError(f"-o {output}: {kind} is no format; it is one of {', '.join(FORMATS)}")
         if path.suffix not in by_suffix:
             ending = f"the suffix {path.suffix}" if path.suffix else "a name without suffix"
             raise click.UsageError(f"-o {output}: no format for {ending}; write -o json:{output}")

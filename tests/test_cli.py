@@ -275,6 +275,7 @@ def test_several_outputs(specs: Path) -> None:
     [
         ("report.xyz", "no format for the suffix .xyz"),
         ("report", "no format for a name without suffix"),
+        ("html:report.html", "html is no format; it is one of text, json"),
         ("none/report.json", "there is no folder none"),
         ("json:.", "that is a folder"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import isfinite
+from pathlib import PurePath
 
 from tensorgrad_cli.report.fold import Line
 from tensorgrad_cli.source import cells
@@ -82,7 +83,8 @@ def _spec(spec: SpecReport, verbosity: int, failing: bool) -> Iterator[Line]:
     shown = [c for c in spec.checks if not (failing and c.passed)]
     if not shown and verbosity < 0 and spec.checks:
         return
-    title = f"  {spec.title}" if spec.title != spec.path else ""
+    # Without a title of its own a spec has its file's name, which the path says already.
+    title = "" if PurePath(spec.path).name == spec.title else f"  {spec.title}"
     yield [(spec.path, "title"), (title, "")]
     if spec.note and not failing:
         yield [("  ", ""), (" ".join(spec.note.split()), "quiet")]

@@ -332,6 +332,17 @@ def test_the_note_of_a_step_stands_under_its_equation() -> None:
         assert said[place + 1] == f"    {note}"
 
 
+@pytest.mark.parametrize(
+    ("title", "first"),
+    [("", "specs/wrong.yaml"), ("title: wrong", "specs/wrong.yaml  wrong")],
+)
+def test_the_name_of_a_file_is_said_once(title: str, first: str) -> None:
+    spec, _ = read(Source("specs/wrong.yaml", f"{title}\ntensors: {{x: [n]}}\nchain: ['s = sum(x)']\n"))
+    assert spec is not None
+    said = printed(report_of([check_spec(spec)], (), 1, 0.0))
+    assert said.splitlines()[0] == first
+
+
 def test_the_convention_of_a_structured_tensor_is_named_once() -> None:
     remark = "S is symmetric; its entries vary independently in a derivative"
     assert printed(remarked()).count(remark) == 1
