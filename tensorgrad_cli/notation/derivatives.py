@@ -27,8 +27,18 @@ def letter_derivative(p: Cursor) -> Derivative | None:
     k = _behind_order(p, p.k + 1)
     # `d/dx …` without a numerator is refused as such: nothing else is meant by it.
     end = k if p.kinds[k] == "/" else _behind_numerator(p, k)
-    if end is None or p.kinds[end] != "/" or not _letter_denominator(p, end + 1):
+    if end is None or p.kinds[end] != "/":
         return None
+    if not _letter_denominator(p, end + 1):
+        if p.kinds[end + 1] != "name" or p.text(end + 1)[0] != "d" or p.text(end + 1) == "d":
+            return None
+        below = p.text(end + 1)
+        raise Issue(
+            "denominator",
+            Span(p.source, p.starts[p.k], p.ends[end + 1]),
+            f"`{below}` is no denominator of a derivative: there is no tensor `{below[1:]}`",
+            "write `∂a/∂b`, or `∂²a/∂b∂c` for a second one",
+        )
     p.k += 1
     return _derivative(p, p.starts[p.k - 1])
 
@@ -105,6 +115,9 @@ def _order(p: Cursor) -> tuple[int, bool]:
     kind = p.kinds[p.k]
     if kind == "⁺" or (kind == "^" and p.kinds[p.k + 1] == "+"):
         p.k += 1 if kind == "⁺" else 2
+        if p.kinds[p.k] in ("superscript", "^"):
+            message = "the derivative of a step's own equation is a first one"
+            raise Issue("derivative-order", p.span(p.k), message, "write `∂⁺(∂a/∂b)/∂c` for a second one")
         return 1, True
     if kind == "superscript" or kind == "^":
         end = p.k if kind == "superscript" else p.k + 1

@@ -227,6 +227,27 @@ def test_a_closed_one_that_could_be_either(
             "write `∂(…)/∂x`",
         ),
         (
+            "d²cost/dxdx",
+            "denominator",
+            "d²cost/dxdx",
+            "`dxdx` is no denominator of a derivative: there is no tensor `xdx`",
+            "write `∂a/∂b`, or `∂²a/∂b∂c` for a second one",
+        ),
+        (
+            "2 d cost/dfoo x",
+            "denominator",
+            "d cost/dfoo",
+            "`dfoo` is no denominator of a derivative: there is no tensor `foo`",
+            "write `∂a/∂b`, or `∂²a/∂b∂c` for a second one",
+        ),
+        (
+            "∂⁺²cost/∂x∂x",
+            "derivative-order",
+            "²",
+            "the derivative of a step's own equation is a first one",
+            "write `∂⁺(∂a/∂b)/∂c` for a second one",
+        ),
+        (
             "∂f/∂x",
             "function-argument",
             "f",
