@@ -126,7 +126,7 @@ def _sum(reading: Reading, tree: Summed) -> Value:
         signs += sign
         values.append(value)
     try:
-        expressions, axes, row = entrywise(reading, values, signs[-1], tree.span)
+        expressions, axes, row = entrywise(reading, values, "+", tree.span, signs[1:])
     except Issue as issue:
         if len(values) == 2 and issue.help is None:
             issue.help = offer_entrywise(reading, tree.first, tree.rest[0][1], values[0], values[1], signs[1])

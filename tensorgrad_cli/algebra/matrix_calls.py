@@ -113,10 +113,11 @@ def norm_of(value: Value, parameters: tuple[tuple[str, Fraction], ...], span: Sp
 def _count(tree: Call, arguments: Sequence[Value], wanted: int) -> None:
     if len(arguments) != wanted:
         word = "argument" if wanted == 1 else "arguments"
+        here = "is" if len(arguments) == 1 else "are"
         raise Issue(
             "arguments",
             tree.span,
-            f"{tree.function.span.text} takes {wanted} {word}, here are {len(arguments)}",
+            f"{tree.function.span.text} takes {wanted} {word}, here {here} {len(arguments)}",
         )
 
 

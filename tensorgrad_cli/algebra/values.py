@@ -99,15 +99,17 @@ def _stretch(ranges: Ranges, left: Sequence[Index], right: Sequence[Index]) -> M
 
 
 def entrywise(
-    reading: Reading, values: Sequence[Value], sign: str, span: Span
+    reading: Reading, values: Sequence[Value], sign: str, span: Span, signs: Sequence[str] = ()
 ) -> tuple[tuple[Expression, ...], tuple[Index, ...], bool]:
-    """Values brought to one shape: their expressions, the axes they share, whether it is a row.
+    """Values brought to one shape: their expressions, the axes they share, whether it is a row. The sign is what a
+    message says that joins them, or for each value after the first that in `signs`.
 
     Raises `shape-mismatch`, naming both shapes.
     """
     so_far = values[0]
     expressions = [so_far.expression]
-    for value in values[1:]:
+    for number, value in enumerate(values[1:]):
+        sign = signs[number] if signs else sign
         meeting = meet(reading.ranges, so_far, value)
         if meeting is None:
             raise _cannot_meet(reading, so_far, value, sign)
@@ -115,7 +117,8 @@ def entrywise(
             reading.remark(_stretching(reading, so_far, value, meeting))
         elif not (so_far.axes and value.axes) and sign in "+-":
             _spread(reading, so_far, value)
-        expressions = [substitute(e, meeting.left) for e in expressions]
+        if meeting.left:
+            expressions = [substitute(e, meeting.left) for e in expressions]
         expressions.append(substitute(value.expression, meeting.right))
         so_far = Value(so_far.expression, meeting.axes, so_far.span.to(value.span), meeting.row)
     return tuple(expressions), so_far.axes, so_far.row

@@ -32,9 +32,8 @@ def too_large(
         return None
     name = max(entries, key=lambda key: entries[key])
     spelling = spellings.get(name, name)
-    factors = " × ".join(_factor(dimension, sizes, spellings) for dimension in shapes[name])
     message = (
-        f"`{spelling}` alone has {factors} = {_count(entries[name])} entries; all tensors and steps take "
+        f"`{spelling}` alone has {_counted(shapes[name], entries[name], sizes, spellings)} entries; all tensors and steps take "
         f"{_amount(total)}, {_amount(total * _COPIES)} with the copies that a check makes, and "
         f"`check: max_memory` is {_amount(budget)}"
     )
@@ -46,6 +45,16 @@ def too_large(
 def _entries(shape: tuple[Dimension, ...], sizes: Mapping[str, int]) -> int:
     filled = {name: sizes.get(name, _LEAST) for dimension in shape for name in dimension.names}
     return math.prod(max(dimension.size(filled), 0) for dimension in shape)
+
+
+def _counted(
+    shape: tuple[Dimension, ...], entries: int, sizes: Mapping[str, int], spellings: Mapping[str, str]
+) -> str:
+    """The number of entries, with the factors that make it up: the sizes, of a vector the dimension's name."""
+    named = {} if len(shape) == 1 else sizes
+    factors = [_factor(dimension, named, spellings) for dimension in shape]
+    whole = _count(entries)
+    return whole if factors in ([], [whole]) else f"{' × '.join(factors)} = {whole}"
 
 
 def _factor(dimension: Dimension, sizes: Mapping[str, int], spellings: Mapping[str, str]) -> str:

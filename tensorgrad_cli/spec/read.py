@@ -78,6 +78,8 @@ def decoded(raw: bytes, path: str) -> str:
     start = Source(path, "").span()
     if len(raw) > MAX_BYTES:
         raise Issue("too-large", start, f"{path} is larger than {MAX_BYTES >> 20} MiB, which no spec is")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Issue("binary-file", start, f"{path} is UTF-16 text", "save it as UTF-8")
     if b"\0" in raw:
         raise Issue("binary-file", start, f"{path} is no text: it holds NUL bytes")
     try:

@@ -266,6 +266,7 @@ def test_numpy_second_is_remarked_on(text: str, indexed: str, letters: str) -> N
         ("x = x + xᵀ", "a row and a column do not meet in +", "x"),
         ("z = A + xᵀ", "a row never broadcasts", None),
         ("z = A + u", "+ lines shapes up from the last axis, and n does not meet m", "A[i,j] + u[i] is fine"),
+        ("z = A - u + A", "- lines shapes up from the last axis, and n does not meet m", None),
         ("z = A ⊙ C", "⊙ lines shapes up from the last axis, and n does not meet p", None),
         ("z = xᵀ xᵀ", "two rows", None),
         ("z = T A", "side by side means the matrix product", None),

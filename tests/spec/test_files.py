@@ -27,6 +27,7 @@ def message(path: Path) -> str:
         (b"", "empty-spec: the file is empty"),
         (b"\xef\xbb\xbf", "empty-spec: the file is empty"),
         (b"chain:\0", "binary-file: SPEC is no text: it holds NUL bytes"),
+        ("title: a\n".encode("utf-16"), "binary-file: SPEC is UTF-16 text"),
         (b"\x89PNG\r\n\x1a\n", "binary-file: SPEC is no UTF-8 text: byte 0x89 in line 1"),
         (b"title: a\nnote: \xe9t\xe9\n", "binary-file: SPEC is no UTF-8 text: byte 0xe9 in line 2"),
         (b"title: \x1b[31m\n", "yaml: the file holds a control character (U+001B)"),
@@ -36,7 +37,7 @@ def message(path: Path) -> str:
         (b"[" + b"x," * 200_000 + b"]", "too-large: the file has more than 100000 entries"),
         (b"#" * (MAX_BYTES + 1), "too-large: SPEC is larger than 4 MiB, which no spec is"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_file_that_is_no_spec(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "spec.yaml"
@@ -62,3 +63,20 @@ def test_a_spec_with_windows_line_ends() -> None:
     assert issues == ()
     assert spec is not None
     assert spec.loss == "cost"
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ("[n]", "n = 1,000,000,000 entries"),
+        ("[1000000000]", "1,000,000,000 entries"),
+        ("[n, n]", "1,000,000,000 × 1,000,000,000 = about 10^18 entries"),
+        ("[n, 2]", "1,000,000,000 × 2 = 2,000,000,000 entries"),
+    ],
+)
+def test_what_is_too_large_says_what_it_is_made_of(shape: str, said: str) -> None:
+    text = f"dims: {{n: 1000000000}}\ntensors: {{x: {shape}}}\nchain: ['s = sum(x)']\n"
+    _, issues = read(Source("s.yaml", text))
+    (issue,) = issues
+    assert issue.code == "too-large"
+    assert issue.message.startswith(f"`x` alone has {said};")
