@@ -169,7 +169,8 @@ class Reading:
             raise Issue(
                 "arguments",
                 call.span,
-                f"{written} takes {arity} {'argument' if arity == 1 else 'arguments'}, here {'is' if count == 1 else 'are'} {count}",
+                f"{written} takes {arity} {'argument' if arity == 1 else 'arguments'}, "
+                f"here {'is' if count == 1 else 'are'} {count}",
             )
         order = [0] * arity
         if call.primes:
