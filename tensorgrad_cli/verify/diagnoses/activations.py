@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tensorgrad_cli.algebra.expression import Apply, Const, Equation, Expression, Index, Product, Ref
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
-from tensorgrad_cli.algebra.walking import references, subexpressions
+from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.notation.tree import Derivative, Indexed, Name, Tree
 from tensorgrad_cli.render import matrix
@@ -15,7 +15,7 @@ from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
 from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, beside, is_atomic
 from tensorgrad_cli.verify.diagnoses.splice import Edit, walk
-from tensorgrad_cli.verify.diagnoses.truth import forms, naming, printed_in
+from tensorgrad_cli.verify.diagnoses.truth import naming, printed_in, steps_about
 
 __all__ = ["activation"]
 
@@ -26,25 +26,13 @@ ACTIVATIONS = 6
 def activation(draft: Draft) -> Iterator[Candidate]:
     """The derivative of a function that has a formula, as a factor. Tried before terms: where `1 - y²` is forgotten
     what is missing is a factor, though `-y²` times the claim would do as a term."""
-    steps = _steps(draft)
+    steps = steps_about(draft)
     slopes = list(dict.fromkeys(slope for step in steps for slope in _slopes(draft, step)))[:ACTIVATIONS]
     for step in steps:
         yield from _argument_for_value(draft, step)
     yield from beside(draft, tuple(part for slope in slopes for part in _parts(slope)))
     for step in steps:
         yield from _value_for_slope(draft, step)
-
-
-def _steps(draft: Draft) -> list[Equation]:
-    """The steps that the claim is about, the last ones first."""
-    names: set[str] = set()
-    for form in forms(draft):
-        names |= references(form)
-    if draft.wrong is not None:
-        names |= references(lowered(draft.wrong[0], draft.scope))
-    known = draft.bench.calculus
-    names |= {e.tensor for e in known.closure(name for name in names if name in known.shapes)}
-    return [step for step in reversed(known.steps) if step.tensor in names]
 
 
 def _slopes(draft: Draft, step: Equation) -> Iterator[Expression]:

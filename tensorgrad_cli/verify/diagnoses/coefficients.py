@@ -19,7 +19,16 @@ from tensorgrad_cli.verify.diagnoses.near import NEAR
 from tensorgrad_cli.verify.diagnoses.scaling import Coefficient, inserted, leading_numeral
 from tensorgrad_cli.verify.diagnoses.splice import Term, terms
 
-__all__ = ["Needed", "coefficients", "is_whole", "largest", "needed_coefficients", "ratio_of"]
+__all__ = [
+    "Needed",
+    "Shortfall",
+    "coefficients",
+    "is_whole",
+    "largest",
+    "needed_coefficients",
+    "ratio_of",
+    "shortfalls",
+]
 
 LARGEST = 64
 # Longest decimal by which a factor is named, and the chance at which a number is no longer taken for one by accident.
@@ -41,6 +50,15 @@ class Needed(Struct, frozen=True):
         return abs(self.ratio - value) <= self.bar
 
 
+class Shortfall(Struct, frozen=True):
+    """A term of the claim, what it should be for the claim to be right, what it is, and how near is near enough."""
+
+    term: Term
+    wanted: Array
+    had: Array
+    near: float
+
+
 def needed_coefficients(draft: Draft) -> list[Needed]:
     """The terms of the claim with the coefficient that makes it right; worked out once."""
     known = draft.notes.get("coefficients")
@@ -51,19 +69,30 @@ def needed_coefficients(draft: Draft) -> list[Needed]:
 
 
 def _needed(draft: Draft) -> Iterator[Needed]:
+    for short in shortfalls(draft):
+        ratio = ratio_of(short.wanted, short.had, short.near)
+        if ratio is not None:
+            bar = draft.bar * (1 + abs(ratio)) / root_mean_square(short.had)
+            yield Needed(short.term, 0.0 if abs(ratio) <= bar else ratio, bar)
+
+
+def shortfalls(draft: Draft) -> list[Shortfall]:
+    """The terms in which the claim is linear, the whole of it first, with what each is and should be; worked out
+    once."""
+    known = draft.notes.get("shortfalls")
+    if known is None:
+        known = draft.notes["shortfalls"] = list(_shortfalls(draft))
+    assert isinstance(known, list)
+    return known
+
+
+def _shortfalls(draft: Draft) -> Iterator[Shortfall]:
     truth, claim = draft.truth, draft.claimed
     if truth is None or claim is None or draft.unseen:
         return
     near = draft.near * max(largest(truth), largest(claim))
-
-    def needed(term: Term, wanted: Array, had: Array) -> Iterator[Needed]:
-        ratio = ratio_of(wanted, had, near)
-        if ratio is not None:
-            bar = draft.bar * (1 + abs(ratio)) / root_mean_square(had)
-            yield Needed(term, 0.0 if abs(ratio) <= bar else ratio, bar)
-
     if isinstance(draft.side, Summed):
-        yield from needed(Term(draft.side, False, None, True, True, True), truth, claim)
+        yield Shortfall(Term(draft.side, False, None, True, True, True), truth, claim, near)
     for term in terms(draft.side):
         if not term.linear:
             continue
@@ -73,7 +102,7 @@ def _needed(draft: Draft) -> Iterator[Needed]:
             pair = draft.values(draft.replaced([inserted(term, "0 * ")]))
             without = None if pair is None else pair[1]
         if without is not None and without.shape == truth.shape:
-            yield from needed(term, truth - without, claim - without)
+            yield Shortfall(term, truth - without, claim - without, near)
 
 
 def is_whole(draft: Draft, term: Term) -> bool:

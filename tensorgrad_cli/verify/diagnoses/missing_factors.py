@@ -30,12 +30,14 @@ from tensorgrad_cli.verify.diagnoses.truth import (
 
 __all__ = [
     "as_one",
+    "axes_of",
     "beside",
     "index_dimensions",
     "is_atomic",
     "missing_delta",
     "missing_factor",
     "ones_or_identity",
+    "turned",
 ]
 
 ASSIGNMENTS = 6
@@ -217,8 +219,8 @@ def _matrix_factors(draft: Draft, written: list[str]) -> Iterator[Candidate]:
             if around is None:
                 continue
             for joined in _joined(text, shape, place, around, draft.reading is not None):
-                turned = _turned(text) in joined
-                what = f"the factor {_turned(text) if turned else text} is missing"
+                upright = turned(text) not in joined
+                what = f"the factor {text if upright else turned(text)} is missing"
                 yield Candidate("missing-factor", what, draft.replaced([Edit.at(place.span, joined)]))
 
 
@@ -242,7 +244,7 @@ def _written_atoms(draft: Draft, atoms: tuple[Expression, ...]) -> Iterator[str]
         axes = tuple(sorted(atom.free))
         if len(axes) > 2:
             continue
-        written = matrix.matrix_of(atom, _axes_of(atom, axes), names, GLYPHS)
+        written = matrix.matrix_of(atom, axes_of(atom, axes), names, GLYPHS)
         if written is not None:
             yield written if is_atomic(written) else f"({written})"
 
@@ -264,7 +266,7 @@ def _standing(draft: Draft) -> Iterator[str]:
                     pass
 
 
-def _axes_of(atom: Expression, axes: tuple[Index, ...]) -> tuple[Index, ...]:
+def axes_of(atom: Expression, axes: tuple[Index, ...]) -> tuple[Index, ...]:
     """The axes in the order in which the atom itself reads them."""
     order: dict[Index, None] = {}
     for part in subexpressions(atom):
@@ -287,7 +289,8 @@ def _matrix_places(draft: Draft) -> list[Tree]:
     return list(found.values())[: 2 * PLACES]
 
 
-def _turned(text: str) -> str:
+def turned(text: str) -> str:
+    """A factor transposed."""
     return f"{text}ᵀ" if text.isidentifier() or text.startswith("(") else f"({text})ᵀ"
 
 
@@ -299,8 +302,8 @@ def _joined(text: str, shape: Shape, place: Tree, around: Shape, keeps: bool) ->
         return
     if not around:
         yield f"{place.span.text} {text}"
-    turned = _turned(text)
-    forms = [(text, shape)] if len(shape) == 1 else [(text, shape), (turned, shape[::-1])]
+    other = turned(text)
+    forms = [(text, shape)] if len(shape) == 1 else [(text, shape), (other, shape[::-1])]
     for written, form in forms:
         if form == around:
             yield f"({body} ⊙ {written})"
@@ -319,5 +322,5 @@ def _joined(text: str, shape: Shape, place: Tree, around: Shape, keeps: bool) ->
         if len(form) == 2 and around and around[-1] == form[0]:
             yield f"({body} {written})"
     if not keeps and len(shape) == 1 and len(around) == 1:
-        yield f"({body} {turned})"
-        yield f"({turned} {body})"
+        yield f"({body} {other})"
+        yield f"({other} {body})"

@@ -30,7 +30,16 @@ from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.verify.diagnoses.draft import Draft
 
-__all__ = ["factors_of_truth", "forms", "printed", "printed_truth", "terms_of", "written_out"]
+__all__ = [
+    "factors_of_truth",
+    "forms",
+    "printed",
+    "printed_in",
+    "printed_truth",
+    "steps_about",
+    "terms_of",
+    "written_out",
+]
 
 # Formulas of more nodes than this are not written out.
 LARGE = 150
@@ -112,6 +121,18 @@ def written_out(draft: Draft, expression: Expression) -> Expression | None:
             return None
         current = after
     return current
+
+
+def steps_about(draft: Draft) -> list[Equation]:
+    """The steps that the claim and the truth are about, the last ones first."""
+    names: set[str] = set()
+    for form in forms(draft):
+        names |= references(form)
+    if draft.wrong is not None:
+        names |= references(lowered(draft.wrong[0], draft.scope))
+    known = draft.bench.calculus
+    names |= {e.tensor for e in known.closure(name for name in names if name in known.shapes)}
+    return [step for step in reversed(known.steps) if step.tensor in names]
 
 
 # --- terms --------------------------------------------------------------------------------------------
