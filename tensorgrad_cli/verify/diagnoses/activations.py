@@ -13,11 +13,11 @@ from tensorgrad_cli.notation.tree import Derivative, Indexed, Name, Tree
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
-from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, beside, is_atomic
+from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, axes_of, beside, is_atomic
 from tensorgrad_cli.verify.diagnoses.splice import Edit, walk
 from tensorgrad_cli.verify.diagnoses.truth import naming, printed_in, steps_about
 
-__all__ = ["activation"]
+__all__ = ["activation", "everywhere"]
 
 # So many activations of a chain are looked at, those nearest to the loss first.
 ACTIVATIONS = 6
@@ -33,6 +33,35 @@ def activation(draft: Draft) -> Iterator[Candidate]:
     yield from beside(draft, tuple(part for slope in slopes for part in _parts(slope)))
     for step in steps:
         yield from _value_for_slope(draft, step)
+
+
+def everywhere(draft: Draft) -> Iterator[Candidate]:
+    """The same derivative of a function forgotten beside every mention of a tensor: of one that stands twice."""
+    slopes = dict.fromkeys(slope for step in steps_about(draft) for slope in _slopes(draft, step))
+    for slope in list(slopes)[:ACTIVATIONS]:
+        for name in dict.fromkeys(n.text for n in walk(draft.side) if isinstance(n, Name)):
+            found = list(_mentions(draft.side, name))
+            written = [_written_at(draft, slope, places) for _, places in found]
+            if len(found) > 1 and all(text is not None for text in written):
+                sign = "" if "[" in draft.side.span.text else "⊙ "
+                edits = [
+                    Edit.at(n.span, f"({n.span.text} {sign}{text})")
+                    for (n, _), text in zip(found, written, strict=True)
+                ]
+                what = f"the factor {written[0]} is missing beside every {found[0][0].span.text}"
+                yield Candidate("missing-factor", what, draft.replaced(edits))
+
+
+def _written_at(draft: Draft, slope: Expression, places: tuple[str, ...] | None) -> str | None:
+    axes = axes_of(slope, tuple(sorted(slope.free)))
+    if places is None:
+        if not draft.matrix:
+            return None
+        written = matrix.matrix_of(slope, axes, naming(draft), GLYPHS)
+        return written if written is None or is_atomic(written) else f"({written})"
+    if len(places) != len(axes):
+        return None
+    return as_one(slope, printed_in(draft, slope, dict(zip(axes, places, strict=True))))
 
 
 def _slopes(draft: Draft, step: Equation) -> Iterator[Expression]:

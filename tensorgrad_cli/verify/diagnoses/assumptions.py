@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tensorgrad_cli.numeric.evaluate import evaluate_chain
 from tensorgrad_cli.numeric.sample import Unsatisfiable, draw_tensor
 from tensorgrad_cli.verify.decide import Question, numbers
 from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.term_factors import scalar_factor
 from tensorgrad_cli.verify.diagnoses.terms import other_size
 from tensorgrad_cli.verify.points import Point
 from tensorgrad_cli.verify.workbench import BRANCH_SCALES
@@ -25,6 +27,8 @@ __all__ = ["sums_to_zero", "unstated_property", "unstated_sign"]
 POINTS = 3
 # Draws per dimension pair and tensor: more tensors than this are not looked at.
 TENSORS = 12
+# Symmetries of tensors of more axes are not looked for.
+MOST_AXES = 4
 
 Supposed = Callable[[dict[str, Array]], dict[str, Array]]
 
@@ -35,7 +39,9 @@ def unstated_property(draft: Draft) -> Iterator[Candidate]:
     if truth is None or claim is None or draft.unseen:
         return
     names = _tensors(draft)
-    yield from _under(draft, _suppositions(draft, names))
+    for candidate in _under(draft, _suppositions(draft, names)):
+        yield from scalar_factor(draft)
+        yield candidate
     # A size written for another one is a wrong factor, though it would be right if both were the same.
     squares = () if any(c.text and draft.fits(c.text) for c in other_size(draft)) else _squares(draft, names)
     for words, dimensions in squares:
@@ -95,6 +101,8 @@ def _suppositions(draft: Draft, tensors: tuple[Tensor, ...]) -> Iterator[tuple[s
         words = " and ".join(spell(t.name) for t in square)
         yield f"{words} are symmetric", _each(tuple(square), _symmetric)
     for tensor in tensors:
+        yield from _symmetries(tensor, spell(tensor.name))
+    for tensor in tensors:
         if not _is_plain(tensor):
             continue
         name = spell(tensor.name)
@@ -108,6 +116,39 @@ def _suppositions(draft: Draft, tensors: tuple[Tensor, ...]) -> Iterator[tuple[s
             if _is_square(tensor):
                 continue
             yield f"the rows of {name} are orthonormal", _each((tensor,), _orthonormal_rows)
+
+
+def _symmetries(tensor: Tensor, name: str) -> Iterator[tuple[str, Supposed]]:
+    """A tensor of more than two axes, symmetric in two of them or, where all are alike, in all."""
+    shape, rank = tensor.shape, len(tensor.shape)
+    if rank < 3 or rank > MOST_AXES or tensor.structure is not None or tensor.values != "normal":
+        return
+    for a, b in sorted(combinations(range(rank), 2), reverse=True):
+        if shape[a] == shape[b]:
+            yield f"{name} is symmetric in {_two_axes(a, b, rank)}", _each((tensor,), _symmetric_in((a, b)))
+    if len(set(shape)) == 1:
+        yield f"{name} is symmetric in all its axes", _each((tensor,), _symmetric_in(tuple(range(rank))))
+
+
+def _two_axes(a: int, b: int, rank: int) -> str:
+    if (a, b) == (rank - 2, rank - 1):
+        return "its last two axes"
+    if (a, b) == (0, 1):
+        return "its first two axes"
+    return f"its axes {a + 1} and {b + 1}"
+
+
+def _symmetric_in(axes: tuple[int, ...]) -> Callable[[Array], Array]:
+    def symmetric(array: Array) -> Array:
+        orders = []
+        for moved in permutations(axes):
+            order = list(range(array.ndim))
+            for place, axis in zip(axes, moved, strict=True):
+                order[place] = axis
+            orders.append(np.transpose(array, order))
+        return np.asarray(sum(orders) / len(orders))
+
+    return symmetric
 
 
 def _centrings(draft: Draft, tensors: tuple[Tensor, ...]) -> Iterator[tuple[str, Supposed]]:

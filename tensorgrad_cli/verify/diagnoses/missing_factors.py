@@ -6,7 +6,19 @@ from collections.abc import Iterator
 from itertools import combinations, product
 
 from tensorgrad_cli.algebra.elaborate import elaborate_expression
-from tensorgrad_cli.algebra.expression import Apply, Const, Delta, Dimension, Expression, Index, Ref
+from tensorgrad_cli.algebra.expression import (
+    ONE,
+    Apply,
+    Const,
+    Delta,
+    Dimension,
+    Expression,
+    Index,
+    Op,
+    Ref,
+    add,
+    negate,
+)
 from tensorgrad_cli.algebra.walking import subexpressions
 from tensorgrad_cli.notation.parse import parse_expression
 from tensorgrad_cli.notation.tree import Call, Indexed, Name, Power, Tree, WrittenSum
@@ -37,6 +49,7 @@ __all__ = [
     "missing_delta",
     "missing_factor",
     "ones_or_identity",
+    "shape_of",
     "turned",
 ]
 
@@ -69,13 +82,21 @@ def missing_delta(draft: Draft) -> Iterator[Candidate]:
 
 def missing_factor(draft: Draft) -> Iterator[Candidate]:
     """One factor of the truth put into a product of the claim."""
-    atoms = factors_of_truth(draft)[:ATOMS]
+    atoms = (*factors_of_truth(draft)[:ATOMS], *_complements(draft))
     if draft.matrix:
         written = dict.fromkeys([*_written_atoms(draft, atoms), *_standing(draft)])
         yield from _matrix_factors(draft, list(written))
     else:
         yield from _indexed_factors(draft, (*atoms, *_deltas(draft)))
         yield from _indexed_factors(draft, tuple(_entries(draft))[:ENTRIES])
+
+
+def _complements(draft: Draft) -> Iterator[Expression]:
+    """`1 - p` for every step p in the claim."""
+    mentioned = {node.text for node in walk(draft.side) if isinstance(node, Name)}
+    for step in draft.bench.calculus.steps:
+        if step.tensor in mentioned:
+            yield add(ONE, negate(Ref(step.tensor, step.indices)))
 
 
 def ones_or_identity(draft: Draft) -> Iterator[Candidate]:
@@ -197,7 +218,7 @@ def _assigned(draft: Draft, atom: Expression, names: dict[str, set[str]], place:
 def as_one(e: Expression, written: str) -> str:
     """Printed text as one factor."""
     match e:
-        case Ref() | Delta():
+        case Ref() | Delta() | Op():
             return written
         case Apply("pow", (0, 0), (_, Const(value))) if value < 0:
             return f"({written})"
@@ -210,9 +231,9 @@ def as_one(e: Expression, written: str) -> str:
 
 
 def _matrix_factors(draft: Draft, written: list[str]) -> Iterator[Candidate]:
-    places = [(place, _shape_of(draft, place.span.text)) for place in _matrix_places(draft)]
+    places = [(place, shape_of(draft, place.span.text)) for place in _matrix_places(draft)]
     for text in written:
-        shape = _shape_of(draft, text)
+        shape = shape_of(draft, text)
         if shape is None:
             continue
         for place, around in places:
@@ -227,7 +248,7 @@ def _matrix_factors(draft: Draft, written: list[str]) -> Iterator[Candidate]:
 Shape = tuple[Dimension, ...]
 
 
-def _shape_of(draft: Draft, text: str) -> Shape | None:
+def shape_of(draft: Draft, text: str) -> Shape | None:
     """The shape of a piece of matrix notation on its own; None where it has none."""
     try:
         tree = parse_expression(Source("piece", text), draft.scope.vocabulary)

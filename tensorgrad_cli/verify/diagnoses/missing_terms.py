@@ -11,7 +11,17 @@ import numpy as np
 from tensorgrad_cli.algebra.expression import Expression, add
 from tensorgrad_cli.algebra.rewrite import simplified
 from tensorgrad_cli.algebra.walking import references
-from tensorgrad_cli.notation.tree import Bars, Call, Derivative, Indexed, Name, Parenthesis, Power, Transposed
+from tensorgrad_cli.notation.tree import (
+    Bars,
+    Call,
+    Derivative,
+    Indexed,
+    Name,
+    Parenthesis,
+    Power,
+    Transposed,
+    Tree,
+)
 from tensorgrad_cli.verify.diagnoses.coefficients import largest, ratio_of
 from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft
 from tensorgrad_cli.verify.diagnoses.near import NEAR
@@ -146,20 +156,38 @@ def partial(draft: Draft) -> Iterator[Candidate]:
             above, below = node.numerator.span.text, node.denominators[0].span.text
             text = draft.replaced([Edit.at(node.span, f"∂⁺{above}/∂{below}")])
             if draft.read(text, new=True) is not None:
-                yield Candidate(
-                    "partial-derivative",
-                    f"it holds with ∂⁺ for ∂: the paths through the steps between {above} and {below} are missing",
-                    text,
-                )
+                what = f"it holds with ∂⁺ for ∂: {_paths(draft, node)}"
+                yield Candidate("partial-derivative", what, text)
+
+
+def _paths(draft: Draft, node: Derivative) -> str:
+    """In words which steps in the numerator's own equation depend on the denominator as well."""
+    above, below = _base(node.numerator), _base(node.denominators[0])
+    calculus = draft.bench.calculus
+    if above is None or below is None or above.text not in calculus.equations:
+        return "the paths through the steps between are missing"
+    direct = references(calculus.equations[above.text].expression)
+    through = [
+        draft.scope.spelling(step.tensor)
+        for step in calculus.steps
+        if step.tensor in direct
+        and any(below.text in references(e.expression) for e in calculus.closure([step.tensor]))
+    ]
+    if len(through) == 1:
+        return f"the path through {through[0]} is missing"
+    *first, last = through or ["the steps between"]
+    names = f"{', '.join(first)} and {last}" if first else last
+    return f"the paths through {names} are missing"
 
 
 def _is_in(draft: Draft, node: Derivative) -> bool:
     """Whether the numerator's own equation has the denominator in it."""
-    above, below = (
-        next((p for p in walk(t) if isinstance(p, Name)), None)
-        for t in (node.numerator, node.denominators[0])
-    )
+    above, below = _base(node.numerator), _base(node.denominators[0])
     if above is None or below is None:
         return False
     equation = draft.bench.calculus.equations.get(above.text)
     return equation is not None and below.text in references(equation.expression)
+
+
+def _base(tree: Tree) -> Name | None:
+    return next((part for part in walk(tree) if isinstance(part, Name)), None)

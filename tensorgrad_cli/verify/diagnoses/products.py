@@ -19,27 +19,78 @@ from tensorgrad_cli.notation.tree import (
     Tree,
 )
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
-from tensorgrad_cli.verify.diagnoses.splice import Edit, as_factor, as_power_base, walk
+from tensorgrad_cli.verify.diagnoses.splice import (
+    Edit,
+    as_factor,
+    as_power_base,
+    factors,
+    is_number_like,
+    removed,
+    terms,
+    walk,
+)
 
-__all__ = ["inverse", "order", "other_product"]
+__all__ = ["inverse", "order", "other_product", "other_side_of_bar"]
+
+# In products of so many factors one is moved anywhere.
+MOVED = 5
 
 
 def order(draft: Draft) -> Iterator[Candidate]:
-    """Two factors of a matrix product have changed places, or all stand in reverse."""
+    """Two factors of a matrix product have changed places, one stands elsewhere, or all stand in reverse."""
     if "[" in draft.side.span.text:
         return
     for parts, signs in _chains(draft.side):
-        for a in range(len(parts) - 1):
-            swapped = list(range(len(parts)))
-            swapped[a], swapped[a + 1] = swapped[a + 1], swapped[a]
-            yield _reordered(draft, parts, signs, swapped)
-        if len(parts) > 2:
-            yield _reordered(draft, parts, signs, list(reversed(range(len(parts)))))
-            for a in range(len(parts)):
-                for b in range(a + 2, len(parts)):
-                    swapped = list(range(len(parts)))
-                    swapped[a], swapped[b] = swapped[b], swapped[a]
-                    yield _reordered(draft, parts, signs, swapped)
+        for new in _orders(len(parts)):
+            if not _crosses_a_bar(signs, new):
+                yield _reordered(draft, parts, new)
+    for node in walk(draft.side):
+        if isinstance(node, Juxtaposed):
+            yield from _apart(draft, node)
+
+
+def _orders(count: int) -> Iterator[list[int]]:
+    """Neighbours exchanged, all in reverse, any two exchanged, one moved."""
+    plain = list(range(count))
+    pairs = [(a, b) for gap in range(1, count) for a in range(count - gap) for b in [a + gap]]
+    seen = [plain]
+    swaps = []
+    for a, b in pairs:
+        swapped = plain.copy()
+        swapped[a], swapped[b] = b, a
+        swaps.append(swapped)
+    moves = []
+    for a in plain if count <= MOVED else ():
+        for b in plain:
+            rest = [k for k in plain if k != a]
+            moves.append([*rest[:b], a, *rest[b:]])
+    for new in (*swaps[: count - 1], plain[::-1], *swaps[count - 1 :], *moves):
+        if new not in seen:
+            seen.append(new)
+            yield new
+
+
+def _crosses_a_bar(signs: tuple[str, ...], new: list[int]) -> bool:
+    """Whether something above a fraction bar comes below it: not an order, an inverse."""
+    below = [False, *(sign == "/" for sign in signs)]
+    return any(below[k] != below[place] for place, k in enumerate(new))
+
+
+def _apart(draft: Draft, product: Juxtaposed) -> Iterator[Candidate]:
+    """`X A X` for `A X²`: the factors of a matrix power do not stand together."""
+    for k, part in enumerate(product.factors):
+        match part:
+            case Power(base, Number(value)) if value in (2, 3):
+                pass
+            case _:
+                continue
+        before = [p.span.text for p in product.factors[:k]]
+        after = [p.span.text for p in product.factors[k + 1 :]]
+        written = [*before, *[base.span.text] * int(value), *after]
+        for new in _orders(len(written)):
+            text = " ".join(written[j] for j in new)
+            what = f"the factors are in the wrong order: write {text}"
+            yield Candidate("order", what, draft.replaced([Edit.at(product.span, text)]))
 
 
 def _chains(tree: Tree) -> Iterator[tuple[tuple[Tree, ...], tuple[str, ...]]]:
@@ -54,7 +105,7 @@ def _chains(tree: Tree) -> Iterator[tuple[tuple[Tree, ...], tuple[str, ...]]]:
                 pass
 
 
-def _reordered(draft: Draft, parts: tuple[Tree, ...], signs: tuple[str, ...], new: list[int]) -> Candidate:
+def _reordered(draft: Draft, parts: tuple[Tree, ...], new: list[int]) -> Candidate:
     edits = [
         Edit.at(place.span, parts[k].span.text)
         for place, k in zip(parts, new, strict=True)
@@ -63,7 +114,6 @@ def _reordered(draft: Draft, parts: tuple[Tree, ...], signs: tuple[str, ...], ne
     changed = [parts[k] for k, place in zip(new, parts, strict=True) if place is not parts[k]]
     written = " ".join(part.span.text for part in changed)
     what = f"the factors are in the wrong order: write {written}"
-    del signs
     kind = "transpose" if len(changed) == 2 and _upstream_transposed(draft, changed) else "order"
     if kind == "transpose":
         what = f"transposes and factors have changed places: write {written}"
@@ -154,6 +204,53 @@ def inverse(draft: Draft) -> Iterator[Candidate]:
             continue
         for new, what in _inverses(node):
             yield Candidate("inverse", what, draft.replaced([Edit.at(node.span, new)]))
+    for node in walk(draft.side):
+        if isinstance(node, Multiplied):
+            yield from _upside_down(draft, node)
+
+
+def _upside_down(draft: Draft, node: Multiplied) -> Iterator[Candidate]:
+    """`a / b` for `b / a`: what stands below the bar and one factor above it, or all of them, have changed places."""
+    for k, (sign, below) in enumerate(node.rest):
+        if sign != "/":
+            continue
+        before = (node.first, *(part for _, part in node.rest[:k]))[-1]
+        inner = before.factors if isinstance(before, Juxtaposed) else ()
+        for above in (before, *inner):
+            edits = [Edit.at(above.span, as_factor(below)), Edit.at(below.span, as_factor(above))]
+            new = f"{as_factor(below)} / {as_factor(above)}"
+            what = f"{above.span.text} / {below.span.text} is upside down: write {new}"
+            yield Candidate("inverse", what, draft.replaced(edits))
+
+
+def other_side_of_bar(draft: Draft) -> Iterator[Candidate]:
+    """A factor that should be divided by, or is divided by and should not be."""
+    for factor in factors(draft.side):
+        written, product = factor.tree.span.text, factor.product
+        if is_number_like(factor.tree) or isinstance(factor.tree, Signed):
+            continue
+        below = f"{written} is to be divided by"
+        if isinstance(product, Juxtaposed):
+            edits = [removed(factor), Edit(product.span.end, product.span.end, f" / {written}")]
+            if factor.index == factor.count - 1:
+                edits = [Edit(removed(factor).start, product.span.end, f" / {written}")]
+            yield Candidate("inverse", below, draft.replaced(edits))
+        elif factor.before == "/":
+            for sign in ("*", "⊙") if draft.matrix else ("*",):
+                end = factor.tree.span.start
+                text = product.span.source.text
+                start = text.rindex("/", 0, end)
+                what = f"{written} is not to be divided by"
+                yield Candidate("inverse", what, draft.replaced([Edit(start, start + 1, sign)]))
+        elif factor.before is not None:
+            start = product.span.source.text.rindex(factor.before, 0, factor.tree.span.start)
+            edit = Edit(start, start + len(factor.before), "/")
+            yield Candidate("inverse", below, draft.replaced([edit]))
+    for term in terms(draft.side):
+        if isinstance(term.operand, Name | Indexed | Call):
+            new = f"1 / {term.operand.span.text}"
+            what = f"{term.operand.span.text} is upside down: write {new}"
+            yield Candidate("inverse", what, draft.replaced([Edit.at(term.operand.span, new)]))
 
 
 def _inverses(node: Tree) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ the term times each formula that stands in the truth or the steps.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import permutations
 
 import numpy as np
@@ -24,15 +25,14 @@ from tensorgrad_cli.algebra.expression import (
     negate,
     power,
 )
-from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.algebra.normal import normal_form
-from tensorgrad_cli.algebra.walking import nodes
+from tensorgrad_cli.algebra.walking import nodes, references
 from tensorgrad_cli.notation.tree import Name, Signed, Summed
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.verify.diagnoses.coefficients import Shortfall, shortfalls
 from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, is_derivative
-from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, axes_of, is_atomic, turned
+from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, axes_of, is_atomic, shape_of, turned
 from tensorgrad_cli.verify.diagnoses.splice import Edit, as_factor, positions, put
 from tensorgrad_cli.verify.diagnoses.truth import (
     factors_of_truth,
@@ -42,12 +42,14 @@ from tensorgrad_cli.verify.diagnoses.truth import (
     written_out,
 )
 
-__all__ = ["scalar_factor", "term_factor"]
+__all__ = ["jacobian_factor", "scalar_factor", "term_factor"]
 
 # So many formulas are compared, of at most so many nodes.
 ATOMS = 40
 LONG = 40
-MINUS_ONE = Const(-1)
+# Of so many steps the Jacobian is worked out.
+STEPS = 4
+MINUS_ONE = Const(Fraction(-1))
 
 
 class Atom(Struct, frozen=True):
@@ -59,8 +61,8 @@ class Atom(Struct, frozen=True):
 
 
 def scalar_factor(draft: Draft) -> Iterator[Candidate]:
-    """A number that the spec names, a norm or a temperature, is missing as a factor of a derivative, or divides it.
-    Tried before properties under which that number would be one."""
+    """A number that the spec names, a norm or a temperature, is missing as a factor of a derivative, or divides it:
+    explains more than a property under which that number would be one."""
     if not is_derivative(draft.other):
         return
     wanted = [short for short in shortfalls(draft) if short.term.operand.span == draft.side.span]
@@ -73,16 +75,29 @@ def scalar_factor(draft: Draft) -> Iterator[Candidate]:
 def term_factor(draft: Draft) -> Iterator[Candidate]:
     """A term (or the whole side) lacks one factor. Tried before terms that may be missing: where `1 - y²` is
     forgotten, `-y²` times the claim would do as a term."""
-    known = [*_atoms(draft), *_jacobians(draft)]
+    known = _atoms(draft)
     for short in shortfalls(draft):
         if not np.any(short.had):
             continue
         for atom in known:
             if atom.axes:
                 yield from _entrywise(draft, short, atom)
-                yield from _contracted(draft, short, atom)
+                # A Jacobian that the truth is made of explains nothing as a factor.
+                if isinstance(atom.expression, Ref) and atom.expression.tensor[0] not in "∂‹":
+                    yield from _contracted(draft, short, atom)
             else:
                 yield from _scaled(draft, short, atom)
+
+
+def jacobian_factor(draft: Draft) -> Iterator[Candidate]:
+    """What comes from upstream is not pulled back through a step between: `B w1 - b` for `(I - α A) (B w1 - b)`."""
+    reading = draft.reading
+    if reading is None or len(reading.free) > 2:
+        return
+    known = list(_jacobians(draft))
+    for short in shortfalls(draft) if known else ():
+        for atom in known if np.any(short.had) else ():
+            yield from _contracted(draft, short, atom)
 
 
 # --- formulas -----------------------------------------------------------------------------------------
@@ -117,27 +132,28 @@ def _jacobians(draft: Draft) -> Iterator[Atom]:
         return
     whole = calculus.asked[truth.tensor]
     by = whole.denominators[-1]
-    shape = calculus.shapes[by]
-    if len(shape) != 1:
+    if len(calculus.shapes[by]) != 1:
         return
-    found = []
-    for step in steps_about(draft):
-        name = derivative_name(step.tensor, (by,))
-        if step.shape != shape or step.tensor == whole.numerator or step.tensor == by:
+    spell = draft.scope.spelling
+    before = {e.tensor for e in calculus.closure([whole.numerator])}
+    for step in [s for s in reversed(calculus.steps) if s.tensor in before][:STEPS]:
+        if step.shape != calculus.shapes[by] or step.tensor in (whole.numerator, by):
             continue
-        if name not in calculus.equations:
-            continue
-        equation = calculus.equations[name]
-        out = written_out(draft, equation.expression)
-        if out is not None:
-            found.append(normal_form(out))
-    yield from _valued(draft, iter(found))
+        written = f"∂{spell(step.tensor)}/∂{spell(by)}"
+        reading = draft.read(f"{written} = {written}", new=True)
+        out = None if reading is None else written_out(draft, reading.left.expression)
+        if out is not None and reading is not None and nodes(normal_form(out)) <= LONG:
+            value = draft.evaluated(out, reading.free, draft.point(0))
+            if value is not None:
+                yield Atom(normal_form(out), reading.free, value)
 
 
 def _valued(draft: Draft, formulas: Iterator[Expression]) -> Iterator[Atom]:
     seen: set[Expression] = set()
+    truth = draft.truth_side.expression if draft.truth_side is not None else None
     for formula in formulas:
-        if formula in seen or isinstance(formula, Const | Delta) or nodes(formula) > LONG:
+        # Numbers made of sizes alone are coefficients.
+        if formula in seen or not references(formula) or nodes(formula) > LONG or formula == truth:
             continue
         seen.add(formula)
         axes = axes_of(formula, tuple(sorted(formula.free)))
@@ -206,6 +222,9 @@ def _beside(draft: Draft, short: Shortfall, atom: Atom, chosen: tuple[int, ...])
     written_ = _written(draft, atom.expression, atom.axes)
     if written_ is None:
         return None
+    if shape_of(draft, short.term.operand.span.text) == ():
+        other = written_ if chosen == tuple(sorted(chosen)) else turned(written_)
+        return (f"{body} {other}", other) if len(chosen) == len(reading.free) else None
     if len(chosen) == len(reading.free):
         other = turned(written_) if chosen != tuple(sorted(chosen)) else written_
         return f"({body} ⊙ {other})", other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import combinations, permutations
 
 import numpy as np
@@ -24,10 +25,18 @@ from tensorgrad_cli.notation.tree import (
     Transposed,
     Tree,
 )
+from tensorgrad_cli.verify.diagnoses.coefficients import largest, ratio_of
 from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.near import NEAR
 from tensorgrad_cli.verify.diagnoses.splice import Edit, as_power_base, is_number_like, positions
 
-__all__ = ["axes_in_another_order", "diagonal_alone", "own_entries_alone", "transposed"]
+__all__ = [
+    "axes_in_another_order",
+    "diagonal_alone",
+    "diagonal_and_factor",
+    "own_entries_alone",
+    "transposed",
+]
 
 
 def axes_in_another_order(draft: Draft) -> Iterator[Candidate]:
@@ -178,6 +187,46 @@ def diagonal_alone(draft: Draft) -> Iterator[Candidate]:
                 f"right on the diagonal, {names}, only: the entries off it are missing",
                 None,
             )
+
+
+def diagonal_and_factor(draft: Draft) -> Iterator[Candidate]:
+    """The claim is zero off the diagonal, where the truth is not, and on it wrong by one factor."""
+    truth, claim, reading = draft.truth, draft.claimed, draft.reading
+    if truth is None or claim is None or reading is None or not np.isfinite(truth).all():
+        return
+    free = reading.free
+    for a, b in combinations(range(len(free)), 2):
+        if free[a].dimension != free[b].dimension:
+            continue
+        on = on_diagonal(truth.shape, a, b)
+        if np.any(claim[~on]) or draft.close(truth[~on], 0 * truth[~on]) or not np.any(claim[on]):
+            continue
+        near = draft.near * max(largest(truth), largest(claim))
+        ratio = ratio_of(truth[on], claim[on], near)
+        if not ratio or draft.close(truth[on], claim[on]):
+            continue
+        names = f"{free[a].name} = {free[b].name}"
+        said = _named_ratio(draft, ratio)
+        yield Candidate(
+            "diagonal-only",
+            f"right on the diagonal, {names}, but for {said}: the entries off it are missing",
+            None,
+        )
+
+
+def _named_ratio(draft: Draft, ratio: float) -> str:
+    """A number in words: a small fraction, a scalar of the spec or one over it."""
+    number = Fraction(ratio).limit_denominator(12)
+    if number and abs(float(number) - ratio) <= NEAR * abs(ratio):
+        return "the sign" if number == -1 else f"the factor {number}"
+    for name in (*draft.scope.tensors, *draft.scope.steps):
+        if draft.scope.shape(name) == ():
+            value = draft.evaluated(Ref(name, ()), (), draft.point(0))
+            if value is not None and value != 0:
+                for text, number_ in ((name, float(value)), (f"1/{name}", 1 / float(value))):
+                    if abs(number_ - ratio) <= NEAR * abs(ratio):
+                        return f"the factor {text}"
+    return "a factor that is the same for all of them"
 
 
 def own_entries_alone(draft: Draft) -> Iterator[Candidate]:
