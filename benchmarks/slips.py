@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from slips_of_axes import (
@@ -172,6 +173,9 @@ def lost_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
         if isinstance(factor.tree, WrittenSum | Juxtaposed):
             continue
         yield put(text, [removed(factor)])
+    for mutant in _without_a_term(text, side):
+        if _LONE_NUMBER.search(mutant):
+            yield mutant
 
 
 def _is_constant(tree: Tree, bench: Workbench) -> bool:
@@ -203,7 +207,16 @@ def extra_factors(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
 
 
 def lost_terms(text: str, side: Tree, bench: Workbench) -> Iterator[str]:
-    """A term forgotten."""
+    """A term forgotten. Not where a number alone is left as a factor: of `(1 - y²)` a whole factor is lost then."""
+    for mutant in _without_a_term(text, side):
+        if not _LONE_NUMBER.search(mutant):
+            yield mutant
+
+
+_LONE_NUMBER = re.compile(r"(?<!\w)\(\d+\)")
+
+
+def _without_a_term(text: str, side: Tree) -> Iterator[str]:
     for term in terms(side):
         if not term.alone and term.linear:
             yield put(text, dropped(term))
@@ -283,7 +296,8 @@ SLIPS: dict[str, tuple[Slip, frozenset[str]]] = {
     "factor missing": (lost_factors, frozenset({"missing-factor", "missing-assumption"})),
     "factor too many": (extra_factors, frozenset({"extra-factor"})),
     "diagonal only": (diagonals, frozenset({"diagonal-only", "extra-factor"})),
-    "term missing": (lost_terms, frozenset({"missing-term"})),
+    # Where the terms left are the derivative of the step's own equation, that explains the loss.
+    "term missing": (lost_terms, frozenset({"missing-term", "partial-derivative"})),
     "term too many": (extra_terms, frozenset({"extra-term", "factor"})),
     "product": (products, frozenset({"product"})),
     "inverse": (inverses, frozenset({"inverse", "missing-assumption"})),

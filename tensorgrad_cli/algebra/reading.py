@@ -11,7 +11,7 @@ from tensorgrad_cli.algebra.library import BUILTINS, Scope, derivative_name, fun
 from tensorgrad_cli.algebra.ranges import Ranges, shape_words
 from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.notation.later import LAYERS, not_yet
-from tensorgrad_cli.notation.spelling import nearest
+from tensorgrad_cli.notation.spelling import nearest, run_together
 from tensorgrad_cli.notation.tree import Call, Indexed, Name, Number, Signed, Tree
 from tensorgrad_cli.source import Issue, Span
 
@@ -77,8 +77,9 @@ class Reading:
             message = f"{written} is a dimension, not a tensor"
             return Issue("unknown-tensor", name.span, message, f"without brackets, {written} is its size")
         known = {*self.scope.tensors, *self.scope.steps}
-        close = nearest(name.text, known)
-        help = f"did you mean {self.scope.spelling(close[0])}?" if close else None
+        parts = run_together(name.text, known)
+        meant = " ".join(self.scope.spelling(part) for part in parts or nearest(name.text, known))
+        help = f"did you mean {meant}?" if meant else None
         if name.text == "e":
             help = "e is no number here: write exp(1), and exp(x) for its powers"
         elif help is None and known:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-__all__ = ["distance", "nearest"]
+__all__ = ["distance", "nearest", "run_together"]
+
+# So many names may stand without blanks between them.
+_RUN = 4
 
 
 def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
@@ -26,6 +29,18 @@ def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
         begun = (other for other in known if other.lower().startswith(word.lower()))
         ranked = [((0, 0, len(other), 0, other), other) for other in begun]
     return [other for _, other in sorted(ranked)[:most]]
+
+
+def run_together(word: str, known: Collection[str], most: int = _RUN) -> tuple[str, ...] | None:
+    """The two to `most` known words that a word is made of, the longest first ones before others: `X`, `w` for `Xw`;
+    None where it is not."""
+    for end in range(len(word) - 1, 0, -1) if most > 1 else ():
+        if word[:end] in known:
+            rest = word[end:]
+            tail = (rest,) if rest in known else run_together(rest, known, most - 1)
+            if tail is not None:
+                return word[:end], *tail
+    return None
 
 
 def distance(word: str, other: str, most: int) -> int | None:

@@ -208,6 +208,8 @@ def _stray_help(character: str) -> str | None:
         return f"an index stands in brackets: `x[{plain}]`"
     if "SUBSCRIPT" in described:
         return "a subscript digit is part of a name: `x₁`"
+    if "VULGAR FRACTION" in described:
+        return f"write `{unicodedata.normalize('NFKC', character).replace('⁄', '/')}`"
     plain_name = plain_letter(character)
     if "SUPERSCRIPT" in described or "MODIFIER LETTER" in described:
         return f"write `^{unicodedata.normalize('NFKC', character)}`"

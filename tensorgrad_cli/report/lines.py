@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import isfinite
 from pathlib import PurePath
 
 from tensorgrad_cli.report.fold import Line
@@ -199,9 +198,10 @@ def _agreement(error: Error | None) -> str:
     if error is None:
         return ""
     said = []
-    if isfinite(error.max_rel):
+    # An error as large as the value itself, or larger, says nothing.
+    if error.max_rel < 1:
         said.append("exactly" if error.max_rel == 0 else f"to {error.max_rel:.1e}")
-    if isfinite(error.resolution):
+    if error.resolution < 1:
         said.append(f"an error of {error.resolution:.1e} would show")
     return "; ".join(said)
 
@@ -371,7 +371,7 @@ def _more(check: Result, verbosity: int) -> Iterator[Line]:
     if verbosity >= 1 and check.error is not None:
         e = check.error
         asked = f", {e.evaluations} evaluations" if e.evaluations else ""
-        shows = f", would show {e.resolution:.2e}" if isfinite(e.resolution) else ""
+        shows = f", would show {e.resolution:.2e}" if e.resolution < 1 else ""
         text = f"{e.method}: largest error {e.max_abs:.2e}, bar {e.bar:.2e}{shows}{asked}"
         yield [("      ", ""), (text, "quiet")]
     if verbosity >= 2:

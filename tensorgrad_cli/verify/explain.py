@@ -302,6 +302,6 @@ def _computed(result: Result) -> Iterator[str]:
         yield f"  {f'at {at}: ' if at else ''}yours {example.claim:.12g}, ours {example.derivative:.12g}"
     if result.error is not None:
         e = result.error
-        shows = f", would show {e.resolution:.2e}" if np.isfinite(e.resolution) else ""
+        shows = f", would show {e.resolution:.2e}" if e.resolution < 1 else ""
         yield f"  largest error {e.max_abs:.2e}, bar {e.bar:.2e}{shows}"
     yield from _message(result)

@@ -59,6 +59,7 @@ def test_kinds(text: str, expected: list[str]) -> None:
             "a subscript digit is part of a name: `x₁`",
         ),
         ("xⁿ", "ⁿ", "`ⁿ` (U+207F) is not part of the notation", "write `^n`"),
+        ("½ x", "½", "`½` (U+00BD) is not part of the notation", "write `1/2`"),
         ("𝑥 y", "𝑥", "`𝑥` (U+1D465) is not part of the notation", "write `x`"),
         ("x^{2}", "{", "`{` is not part of the notation", "write parentheses for braces"),
         (

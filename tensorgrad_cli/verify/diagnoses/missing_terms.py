@@ -31,6 +31,7 @@ from tensorgrad_cli.verify.diagnoses.splice import (
     walk,
 )
 from tensorgrad_cli.verify.diagnoses.truth import (
+    by_a_derivative,
     forms,
     printed,
     terms_of,
@@ -57,7 +58,8 @@ def missing_term(draft: Draft) -> Iterator[Candidate]:
         yield Candidate("missing-term", what, draft.replaced([Edit(end, end, joined)]))
     for form in forms(draft):
         parts = terms_of(form)
-        if len(parts) < 2:
+        # A derivative by a derivative cannot be written; a later form has it written out.
+        if len(parts) < 2 or by_a_derivative(draft, form):
             continue
         point = draft.point(0)
         values = [draft.evaluated(part, reading.free, point) for part in parts]
@@ -168,10 +170,11 @@ def _paths(draft: Draft, node: Derivative) -> str:
         return "the paths through the steps between are missing"
     direct = references(calculus.equations[above.text].expression)
     through = [
-        draft.scope.spelling(step.tensor)
-        for step in calculus.steps
-        if step.tensor in direct
-        and any(below.text in references(e.expression) for e in calculus.closure([step.tensor]))
+        draft.scope.spelling(name)
+        for name in calculus.equations
+        if name in direct
+        and name[0] != "‹"
+        and any(below.text in references(e.expression) for e in calculus.closure([name]))
     ]
     if len(through) == 1:
         return f"the path through {through[0]} is missing"

@@ -31,6 +31,7 @@ from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.verify.diagnoses.draft import Draft
 
 __all__ = [
+    "by_a_derivative",
     "factors_of_truth",
     "forms",
     "printed",
@@ -167,6 +168,14 @@ def _terms(e: Expression) -> Iterator[Expression]:
 # --- factors ------------------------------------------------------------------------------------------
 
 
+def by_a_derivative(draft: Draft, expression: Expression) -> bool:
+    """Whether a derivative by a derivative stands in an expression: what no claim can be written with."""
+    asked = draft.bench.calculus.asked
+    return any(
+        by[0] in "∂‹" for name in references(expression) if name in asked for by in asked[name].denominators
+    )
+
+
 def factors_of_truth(draft: Draft) -> tuple[Expression, ...]:
     """The factors that stand in the truth and in the steps it depends on, those that the claim has last."""
     claim: set[str] = set()
@@ -178,6 +187,8 @@ def factors_of_truth(draft: Draft) -> tuple[Expression, ...]:
     sources = [*forms(draft), *_steps(draft)]
     for form in sources:
         for part in (reuse_steps(factor, steps) for factor in _factors(form)):
+            if by_a_derivative(draft, part):
+                continue
             where = late if _blind(part) in claim else found
             where.setdefault(_blind(part), part)
     upstream = [part for part in _upstream(draft) if _blind(part) not in claim and _blind(part) not in found]
@@ -284,7 +295,7 @@ def printed_truth(draft: Draft) -> Iterator[str]:
         return
     candidates = [f for f in reversed(forms(draft)) if f != low]
     for form in sorted(candidates, key=lambda f: nodes(f) > SHORT):
-        if nodes(form) > LARGE:
+        if nodes(form) > LARGE or by_a_derivative(draft, form):
             continue
         equation = Equation(low.tensor, plain, simplified(form))
         if draft.matrix:
