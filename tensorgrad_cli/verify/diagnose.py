@@ -100,6 +100,13 @@ DIAGNOSES: tuple[Slips, ...] = (
     assumptions.sums_to_zero,
 )
 
+# Of a tensor of too many axes for matrix notation: what takes it away, or puts another one in its place.
+WITH_FEWER_AXES: tuple[Slips, ...] = (
+    extra_factors.factor_too_many,
+    names.other_argument,
+    names.other_variable,
+)
+
 # So many texts are tried, and so many that fit in numbers are decided, before nobody knows.
 TRIALS = 700
 DECISIONS = 6
@@ -162,7 +169,7 @@ class Search:
 
     def found(self) -> Diagnosis | None:
         """The diagnosis, None where no candidate holds."""
-        for slips in DIAGNOSES:
+        for slips in WITH_FEWER_AXES if products.too_many_axes(self.draft) else DIAGNOSES:
             found = self._first(slips)
             if found is not None:
                 return found

@@ -19,6 +19,7 @@ from tensorgrad_cli.notation.tree import (
     Tree,
 )
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.missing_factors import shape_of
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     as_factor,
@@ -30,7 +31,7 @@ from tensorgrad_cli.verify.diagnoses.splice import (
     walk,
 )
 
-__all__ = ["inverse", "order", "other_product", "other_side_of_bar"]
+__all__ = ["inverse", "order", "other_product", "other_side_of_bar", "too_many_axes"]
 
 # In products of so many factors one is moved anywhere.
 MOVED = 5
@@ -142,6 +143,24 @@ def _lateness(draft: Draft, tree: Tree) -> int:
         if isinstance(node, Name) and node.text in steps:
             latest = max(latest, steps.index(node.text))
     return latest
+
+
+def too_many_axes(draft: Draft) -> bool:
+    """Whether a claim in matrix notation cannot be read since a tensor of more than two axes stands in a product: no
+    transpose, sum or factor around it mends that."""
+    issue = draft.judged.issue
+    if not draft.matrix or draft.judged.reading is not None or issue is None or issue.span is None:
+        return False
+    at_fault = issue.span.text
+    for parts, _ in _chains(draft.side):
+        start, end = parts[0].span.start, parts[-1].span.end
+        written = draft.text[start:end]
+        if at_fault in written or written in at_fault:
+            shapes = [shape_of(draft, part.span.text) for part in parts]
+            tensors = [shape for shape in shapes if shape != ()]
+            if len(tensors) > 1 and any(shape is not None and len(shape) > 2 for shape in tensors):
+                return True
+    return False
 
 
 def other_product(draft: Draft) -> Iterator[Candidate]:
