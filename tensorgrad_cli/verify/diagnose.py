@@ -86,7 +86,7 @@ DIAGNOSES: tuple[Slips, ...] = (
     whole.diagonal_and_factor,
     whole.own_entries_alone,
     names.other_argument,
-    names.arguments_exchanged,
+    exchanges.arguments_exchanged,
     powers.summand_inside,
     exchanges.changed_places,
     exchanges.other_layer,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.notation.later import LAYERS
-from tensorgrad_cli.notation.spelling import distance, nearest
+from tensorgrad_cli.notation.spelling import distance, nearest, run_together
 
 WORDS = st.text("abc_", min_size=1, max_size=8)
 
@@ -67,3 +67,25 @@ def test_the_distance_is_symmetric_and_bounded(a: str, b: str, most: int) -> Non
 
 def test_no_layer_has_the_name_of_something_that_can_be_read() -> None:
     assert not LAYERS & set(BUILTINS)
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("Xw", ("X", "w")),
+        ("Xw1", ("X", "w1")),
+        ("wXw", ("w", "X", "w")),
+        ("X", None),
+        ("Xz", None),
+        ("wwwww", None),
+    ],
+)
+def test_names_run_together(word: str, parts: tuple[str, ...] | None) -> None:
+    assert run_together(word, {"X", "w", "w1"}) == parts
+
+
+@given(st.lists(st.sampled_from(["a", "ab", "bc", "c1"]), min_size=2, max_size=4))
+def test_what_names_run_together_are_made_of(parts: list[str]) -> None:
+    word = "".join(parts)
+    found = run_together(word, {"a", "ab", "bc", "c1"})
+    assert found is not None and "".join(found) == word

@@ -1,10 +1,11 @@
-"""Slips in which several names are wrong together: an index throughout, two that have changed places, a whole layer."""
+"""Slips in which several names are wrong together: an index throughout, two that have changed places,
+arguments that have, a whole layer."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 
 from tensorgrad_cli.algebra.occurrences import bound_names
 from tensorgrad_cli.notation.tree import Call, Name
@@ -12,7 +13,7 @@ from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
 from tensorgrad_cli.verify.diagnoses.names import mentions
 from tensorgrad_cli.verify.diagnoses.splice import Edit, positions, walk
 
-__all__ = ["changed_places", "other_layer", "other_name"]
+__all__ = ["arguments_exchanged", "changed_places", "other_layer", "other_name"]
 
 _NUMBERED = re.compile(r"(.*\D)(\d+)")
 
@@ -46,6 +47,31 @@ def changed_places(draft: Draft) -> Iterator[Candidate]:
                 names = {a: draft.scope.spelling(b), b: draft.scope.spelling(a)}
                 what = f"{names[b]} and {names[a]} have changed places"
                 yield Candidate("wrong-argument", what, _renamed(draft, found, names))
+
+
+def arguments_exchanged(draft: Draft) -> Iterator[Candidate]:
+    """The arguments of a function have changed places, or its derivative is in another one of them: `l.2` for `l.1`."""
+    for node in walk(draft.side):
+        if not isinstance(node, Call) or node.indices is not None or len(node.arguments) < 2:
+            continue
+        for a, b in combinations(node.arguments, 2):
+            if a.span.text != b.span.text:
+                edits = [Edit.at(a.span, b.span.text), Edit.at(b.span, a.span.text)]
+                what = f"{a.span.text} and {b.span.text} have changed places in {node.span.text}"
+                yield Candidate("wrong-argument", what, draft.replaced(edits))
+        if node.partials:
+            yield from _other_partials(draft, node)
+
+
+def _other_partials(draft: Draft, node: Call) -> Iterator[Candidate]:
+    name = node.function.span
+    end = name.end + sum(1 + len(str(k)) for k in node.partials)
+    every = range(1, len(node.arguments) + 1)
+    for partials in combinations_with_replacement(every, len(node.partials)):
+        if partials != tuple(sorted(node.partials)):
+            new = f"{name.text}{''.join(f'.{k}' for k in partials)}"
+            what = f"{new} should stand for {node.span.source.text[name.start : end]}: another argument"
+            yield Candidate("wrong-argument", what, draft.replaced([Edit(name.start, end, new)]))
 
 
 def other_layer(draft: Draft) -> Iterator[Candidate]:

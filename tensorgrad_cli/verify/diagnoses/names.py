@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations
 
 from tensorgrad_cli.algebra.expression import Apply, Product, Ref
 from tensorgrad_cli.algebra.occurrences import children
@@ -32,7 +32,6 @@ from tensorgrad_cli.verify.diagnoses.truth import forms
 from tensorgrad_cli.verify.diagnoses.whole import transposed
 
 __all__ = [
-    "arguments_exchanged",
     "function_missing",
     "index_pair",
     "mentions",
@@ -324,31 +323,6 @@ def _others(draft: Draft, call: Call) -> Iterator[str]:
 def other_argument(draft: Draft) -> Iterator[Candidate]:
     """Another tensor or step of the same shape should stand in a place, or in all places of one."""
     yield from _renamings(draft, within=False)
-
-
-def arguments_exchanged(draft: Draft) -> Iterator[Candidate]:
-    """The arguments of a function have changed places, or its derivative is in another one of them: `l.2` for `l.1`."""
-    for node in walk(draft.side):
-        if not isinstance(node, Call) or node.indices is not None or len(node.arguments) < 2:
-            continue
-        for a, b in combinations(node.arguments, 2):
-            if a.span.text != b.span.text:
-                edits = [Edit.at(a.span, b.span.text), Edit.at(b.span, a.span.text)]
-                what = f"{a.span.text} and {b.span.text} have changed places in {node.span.text}"
-                yield Candidate("wrong-argument", what, draft.replaced(edits))
-        if node.partials:
-            yield from _other_partials(draft, node)
-
-
-def _other_partials(draft: Draft, node: Call) -> Iterator[Candidate]:
-    name = node.function.span
-    end = name.end + sum(1 + len(str(k)) for k in node.partials)
-    every = range(1, len(node.arguments) + 1)
-    for partials in combinations_with_replacement(every, len(node.partials)):
-        if partials != tuple(sorted(node.partials)):
-            new = f"{name.text}{''.join(f'.{k}' for k in partials)}"
-            what = f"{new} should stand for {node.span.source.text[name.start : end]}: another argument"
-            yield Candidate("wrong-argument", what, draft.replaced([Edit(name.start, end, new)]))
 
 
 def other_variable(draft: Draft) -> Iterator[Candidate]:
