@@ -26,7 +26,7 @@ from tensorgrad_cli.algebra.expression import (
     power,
 )
 from tensorgrad_cli.algebra.normal import normal_form
-from tensorgrad_cli.algebra.walking import nodes, references
+from tensorgrad_cli.algebra.walking import mapped, nodes, references
 from tensorgrad_cli.notation.tree import Name, Signed, Summed
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
@@ -142,10 +142,28 @@ def _jacobians(draft: Draft) -> Iterator[Atom]:
         written = f"∂{spell(step.tensor)}/∂{spell(by)}"
         reading = draft.read(f"{written} = {written}", new=True)
         out = None if reading is None else written_out(draft, reading.left.expression)
-        if out is not None and reading is not None and nodes(normal_form(out)) <= LONG:
-            value = draft.evaluated(out, reading.free, draft.point(0))
-            if value is not None:
-                yield Atom(normal_form(out), reading.free, value)
+        if out is not None and reading is not None:
+            short = normal_form(_in_one_order(draft, normal_form(out), reading.free))
+            value = draft.evaluated(short, reading.free, draft.point(0))
+            if value is not None and nodes(short) <= LONG:
+                yield Atom(short, reading.free, value)
+
+
+def _in_one_order(draft: Draft, e: Expression, free: tuple[Index, ...]) -> Expression:
+    """The expression with the entries of tensors declared symmetric written in one order of their indices, the free
+    ones first and as they stand in `free`. Only of what has no derivatives to be taken any more."""
+    if not isinstance(e, Ref):
+        return mapped(e, lambda part: _in_one_order(draft, part, free))
+    tensor = draft.bench.spec.tensors.get(e.tensor)
+    plain: list[Index] = [i for i in e.indices if isinstance(i, Index)]
+    if tensor is None or tensor.structure not in ("symmetric", "spd", "diagonal") or len(plain) != 2:
+        return e
+
+    def place(index: Index) -> tuple[int, Index]:
+        return (free.index(index) if index in free else len(free), index)
+
+    ordered: list[Index] = sorted(plain, key=place)
+    return Ref(e.tensor, tuple(ordered))
 
 
 def _valued(draft: Draft, formulas: Iterator[Expression]) -> Iterator[Atom]:
@@ -292,8 +310,8 @@ def _instead(draft: Draft, short: Shortfall, text: str, what: str) -> Candidate:
 
 def _divisor(expression: Expression) -> Expression | None:
     match expression:
-        case Apply("pow", (0, 0), (base, Const(value))) if value == -1:
-            return base
+        case Apply("pow", (0, 0), (base, Const(value))) if value < 0:
+            return power(base, Const(-value))
         case _:
             return None
 
