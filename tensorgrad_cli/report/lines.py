@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
 
 from tensorgrad_cli.report.fold import Line
 from tensorgrad_cli.source import cells
@@ -83,7 +83,7 @@ def _spec(spec: SpecReport, verbosity: int, failing: bool) -> Iterator[Line]:
     if not shown and verbosity < 0 and spec.checks:
         return
     # Without a title of its own a spec has its file's name, which the path says already.
-    title = "" if PurePath(spec.path).name == spec.title else f"  {spec.title}"
+    title = "" if os.path.basename(spec.path) == spec.title else f"  {spec.title}"
     yield [(spec.path, "title"), (title, "")]
     if spec.note and not failing:
         yield [("  ", ""), (" ".join(spec.note.split()), "quiet")]
