@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Dimension
+from tensorgrad_cli.algebra.expression import Apply, Const, Dimension, Expression, Op
+from tensorgrad_cli.algebra.functions import FUNCTIONS
+from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.algebra.tensors import Tensor
-from tensorgrad_cli.algebra.walking import references
+from tensorgrad_cli.algebra.walking import references, subexpressions
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.environment import Environment
 from tensorgrad_cli.numeric.evaluate import evaluate_chain
@@ -231,7 +233,35 @@ def _true_under(draft: Draft, change: Supposed) -> bool:
     if any(_decided(draft, change, draft.point(number)) != "equal" for number in range(POINTS)):
         return False
     # What is true of these draws alone (a trace that is positive at all of them) is seen at the further ones.
-    return all(_decided(draft, change, point) != "different" for point in draft.bench.branch_points)
+    further = (draft.bench.branch_points[number] for number in range(_further(draft)))
+    return all(_decided(draft, change, point) != "different" for point in further)
+
+
+def _further(draft: Draft) -> int:
+    """At how many further points to look: at few where all functions are smooth everywhere."""
+    reading = draft.reading
+    assert reading is not None
+    sides = [lowered(side.expression, draft.scope) for side in (reading.left, reading.right)]
+    equations = draft.bench.calculus.closure(references(sides[0]) | references(sides[1]))
+    parts = chain(sides, (equation.expression for equation in equations))
+    smooth = all(_is_smooth(node) for part in parts for node in subexpressions(part))
+    return min(POINTS, len(draft.bench.branch_points)) if smooth else len(draft.bench.branch_points)
+
+
+def _is_smooth(node: Expression) -> bool:
+    """Whether a node's own function or operation has neither kinks nor an edge of its domain."""
+    match node:
+        case Apply("pow", _, (_, exponent)):
+            return isinstance(exponent, Const) and exponent.value.denominator == 1
+        case Apply("<" | "<=" | "=" | "!="):
+            return False
+        case Apply(function):
+            row = FUNCTIONS.get(function)
+            return row is None or not (row.kinks or row.domain)
+        case Op(operation):
+            return not OPERATIONS[operation].kinks and OPERATIONS[operation].branch is None
+        case _:
+            return True
 
 
 def _environment(change: Supposed, point: Point) -> Environment:
@@ -311,7 +341,7 @@ def _true_if_square(draft: Draft, a: Dimension, b: Dimension) -> bool:
             return None
         return Environment(arrays, frozenset(), sizes, base.functions, base.memory)
 
-    for number in range(POINTS + len(draft.bench.branch_points)):
+    for number in range(POINTS + _further(draft)):
         environment = redrawn(number, 1.0 if number < POINTS else BRANCH_SCALES[number % len(BRANCH_SCALES)])
         if environment is None:
             return False
