@@ -82,6 +82,8 @@ class Reading:
         help = f"did you mean {meant}?" if meant else None
         if name.text == "e":
             help = "e is no number here: write exp(1), and exp(x) for its powers"
+        elif name.text == "I":
+            help = "with indices the identity is written delta[i,j]"
         elif help is None and known:
             shown = sorted(self.scope.spelling(k) for k in known)
             more = ", …" if len(shown) > _SHOWN else ""

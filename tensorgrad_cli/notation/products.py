@@ -92,7 +92,7 @@ def _operand(p: Cursor, sign: str) -> Tree:
             return first
         factors = [first]
     while (kind := p.kinds[p.k]) in FACTOR_STARTS:
-        if kind == "number" and p.kinds[p.k - 1] == "number":
+        if kind == "number" and p.kinds[p.k - 1] == "number" and not _row_of_ones(p):
             raise _two_numerals(p)
         if kind in _WORDED and (word := p.written_sum()):
             factors.append(_written_sum(p, word))
@@ -102,6 +102,12 @@ def _operand(p: Cursor, sign: str) -> Tree:
 
 
 _WORDED = frozenset(("name", "Σ", "Π"))
+
+
+def _row_of_ones(p: Cursor) -> bool:
+    """Whether the numeral at the cursor is transposed, as in `2 1ᵀ x`."""
+    following = p.kinds[p.k + 1]
+    return following == "transpose" or (following == "^" and p.text(p.k + 2) == "T")
 
 
 def _two_numerals(p: Cursor) -> Issue:

@@ -554,3 +554,18 @@ def test_lines_of_a_derivation() -> None:
 def test_deep_nesting() -> None:
     deep = "(" * 190 + "x[i] a[k] a[k]" + ")" * 190
     assert equation(f"x[i] = {deep}").right.expression.free
+
+
+@pytest.mark.parametrize(
+    ("line", "help"),
+    [
+        ("A[i,j] = I[i,j]", "delta[i,j]"),
+        ("s = e", "exp(1)"),
+        ("s = sigm", "known here"),
+        ("s = coost", "did you mean cost?"),
+    ],
+)
+def test_an_unknown_name_has_the_help_that_fits(line: str, help: str) -> None:
+    found = issue(line)
+    assert found.code == "unknown-tensor"
+    assert help in (found.help or "")

@@ -184,6 +184,7 @@ def test_a_product_that_could_end_at_its_parenthesis(issue: IssueOf, text: str, 
 @pytest.mark.parametrize(
     ("text", "code", "place", "help"),
     [
+        ("2 3^2 x", "two-numerals", "2 3", "write `2 * 3`, or `23` for one numeral"),
         ("2 3 x", "two-numerals", "2 3", "write `2 * 3`, or `23` for one numeral"),
         ("Σ x[i]", "sum-indices", "Σ", "write `Σ[i] …`; a tensor may be named Sigma"),
         (
