@@ -116,18 +116,16 @@ def evaluate_shaken(
     order: tuple[Index, ...],
     environment: Environment,
     seed: int,
+    copies: int,
     name: str = "",
 ) -> Any:
-    """What `evaluate` gives where the batch is one point and copies of it: each copy but the first as if every
+    """What `evaluate` gives where the batch is one point and `copies` less one of it: each copy but the first as if every
     intermediate result had been rounded otherwise. How far the copies part is a measure of the rounding."""
-    made = plan(expression, order, environment.batched)
-    if not made.batched:
-        return evaluate(expression, order, environment)
-    batch = environment.arrays[made.batched[0]].shape[0]
+    made = plan(expression, order, environment.batched, shaken=True)
     work = Run(environment.arrays, environment, np)
-    _fits(made, work, batch, name)
+    _fits(made, work, copies, name)
     with np.errstate(all="ignore"):
-        return shaken(made, work, batch, Roundings(seed))[0]
+        return shaken(made, work, copies, Roundings(seed))[0]
 
 
 def inner_noise(

@@ -19,6 +19,7 @@ from tensorgrad_cli.numeric.steps import (
     Operation,
     Plan,
     Power,
+    Spread,
     View,
 )
 
@@ -59,7 +60,7 @@ def _entries(plan: Plan, values: tuple[int, ...], batch: int) -> tuple[int, int]
             case Elementwise() | Operation():
                 result = product(axes)
                 extra = max([result, *(product(plan.axes[k]) for k in step.arguments)]) * _TEMPORARIES
-            case Power() | Accumulation() | Arange():
+            case Power() | Accumulation() | Arange() | Spread():
                 result = product(axes)
             case _:
                 assert_never(step)

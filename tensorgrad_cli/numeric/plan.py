@@ -43,6 +43,7 @@ from tensorgrad_cli.numeric.steps import (
     Operation,
     Plan,
     Power,
+    Spread,
     Step,
     Term,
     View,
@@ -66,9 +67,11 @@ def plan(
     order: tuple[Index, ...],
     batched: frozenset[str] = _NONE,
     watch: bool = False,
+    shaken: bool = False,
 ) -> Plan:
     """The plan of a lowered expression, for a result with the axes `order` (behind BATCH, where anything
-    that is read is `batched`). With `watch` it also evaluates where piecewise functions branch.
+    that is read is `batched`). With `watch` it also evaluates where piecewise functions branch; `shaken`, what
+    functions make of numbers alone (π, log(2), 100/3 within exp) has the batch axis too.
 
     Raises NotImplementedError for shifted and gathered positions, ValueError for a free index that `order`
     lacks and for what is not lowered.
@@ -76,12 +79,14 @@ def plan(
     if not expression.free <= frozenset(order):
         lacking = sorted(index.name for index in expression.free - frozenset(order))
         raise ValueError(f"free indices without an axis: {', '.join(lacking)}")
-    return _planned(expression, order, batched & references(expression), watch)
+    return _planned(expression, order, batched & references(expression), watch, shaken)
 
 
 @lru_cache(maxsize=4096)
-def _planned(expression: Expression, order: tuple[Index, ...], batched: frozenset[str], watch: bool) -> Plan:
-    builder = _Builder(order, batched, watch)
+def _planned(
+    expression: Expression, order: tuple[Index, ...], batched: frozenset[str], watch: bool, shaken: bool
+) -> Plan:
+    builder = _Builder(order, batched, watch, shaken)
     result = builder.value(expression)
     axes = builder.axes[result]
     whole = (BATCH, *order) if BATCH in axes else order
@@ -114,10 +119,11 @@ class _Part(Struct, frozen=True):
 class _Builder:
     """The steps so far. `order` is the order in which a contraction's indices stand if it may choose."""
 
-    def __init__(self, order: Sequence[Index], batched: frozenset[str], watch: bool) -> None:
+    def __init__(self, order: Sequence[Index], batched: frozenset[str], watch: bool, shaken: bool) -> None:
         self.rank = {index: number for number, index in enumerate((BATCH, *order))}
         self.batched = batched
         self.watch = watch
+        self.shaken = shaken
         self.steps: list[Step] = []
         self.axes: list[tuple[Index, ...]] = []
         self.watches: list[Watch] = []
@@ -245,19 +251,41 @@ class _Builder:
     def _apply(self, expression: Apply) -> int:
         name, arguments = expression.function, expression.arguments
         if name == "pi" and not arguments:
-            return self.push(Number(None), ())
+            return self._spread(self.push(Number(None), ()))
         known = name in FUNCTIONS or name in COMPARISONS or name == "pow"
         if known and any(expression.order):
             raise ValueError(f"a derivative of {name} that is not lowered")
         if self.watch:
             self._watch_function(expression)
         if name == "pow" and isinstance(arguments[1], Const):
-            base = self.value(arguments[0])
-            return self.push(Power(base, arguments[1].value), self.axes[base])
-        slots = tuple(self.value(argument) for argument in arguments)
+            base = self._spread(self.value(arguments[0]))
+            return self._spread(self.push(Power(base, arguments[1].value), self.axes[base]))
+        if name in COMPARISONS:
+            return self._elementwise(expression, [self.value(argument) for argument in arguments])
+        return self._spread(self._elementwise(expression, [self._spread(self.value(a)) for a in arguments]))
+
+    def _elementwise(self, expression: Apply, slots: Sequence[int]) -> int:
         axes = self._union(slots)
         layouts = tuple(layout(self.axes[slot], axes) for slot in slots)
-        return self.push(Elementwise(name, expression.order, slots, layouts), axes)
+        return self.push(Elementwise(expression.function, expression.order, tuple(slots), layouts), axes)
+
+    def _spread(self, slot: int) -> int:
+        """The slot of the same value with the batch axis, where what does not differ is to be shaken too."""
+        if not self.shaken or BATCH in self.axes[slot] or self._is_exact(slot):
+            return slot
+        return self.push(Spread(slot), (BATCH, *self.axes[slot]))
+
+    def _is_exact(self, slot: int) -> bool:
+        match self.steps[slot]:
+            case View(source):
+                return isinstance(source, str)
+            case Arange():
+                return True
+            case Number(value):
+                # 3/8 is a float, 1/3 is not.
+                return value is not None and value.denominator.bit_count() == 1
+            case _:
+                return False
 
     def _union(self, slots: Iterable[int]) -> tuple[Index, ...]:
         largest_first = sorted((self.axes[slot] for slot in slots), key=lambda axes: -len(axes))

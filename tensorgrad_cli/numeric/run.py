@@ -28,6 +28,7 @@ from tensorgrad_cli.numeric.steps import (
     Operation,
     Plan,
     Power,
+    Spread,
     Step,
     Term,
     View,
@@ -128,8 +129,8 @@ def shaken(plan: Plan, work: Run, batch: int, roundings: Roundings) -> tuple[Arr
     """The result with each intermediate result of the points after the first moved by one to three last places,
     as if it had been rounded otherwise (Parker's Monte Carlo arithmetic), and the largest number on the way.
 
-    What does not differ from point to point is not moved. The rounding inside an operation or a sum is that of moved
-    arguments.
+    What does not differ from point to point is not moved but where the plan spreads it. The rounding inside an
+    operation or a sum is that of moved arguments.
     """
     slots: list[Array] = []
     top = 0.0
@@ -142,7 +143,9 @@ def shaken(plan: Plan, work: Run, batch: int, roundings: Roundings) -> tuple[Arr
         value = _done(step, given, work, plan, batch)
         if not isinstance(step, View):
             top = max(top, _largest(value))
-            value = _moved(value, axes, roundings)
+            # A whole number that no entry went into is taken as not rounded.
+            moved = _moved(value, axes, roundings)
+            value = np.where(value == np.rint(value), value, moved) if isinstance(step, Spread) else moved
         slots.append(value)
         for slot in drops:
             slots[slot] = None
@@ -206,6 +209,9 @@ def _done(step: Step, slots: Sequence[Array], work: Run, plan: Plan, batch: int)
             return _accumulated(step, slots, work, batch)
         case Number():
             return _pi(work, plan) if step.value is None else work.number(step.value, plan.names)
+        case Spread(source):
+            value = np.asarray(slots[source])
+            return np.broadcast_to(value, (batch, *value.shape))
         case Arange():
             return np.arange(work.size(step.dimension), dtype=np.float64)
         case Operation():

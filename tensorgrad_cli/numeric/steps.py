@@ -68,6 +68,13 @@ class Number(Struct, frozen=True):
     value: Fraction | None
 
 
+class Spread(Struct, frozen=True):
+    """A slot that is the same at every point of the batch, with the batch axis in front: so that each of the
+    copies at which rounding is measured has it rounded otherwise."""
+
+    source: int
+
+
 class Contraction(Struct, frozen=True):
     """One einsum, times a coefficient, numbers in slots and sizes; zero unless `within` holds."""
 
@@ -131,7 +138,7 @@ class Accumulation(Struct, frozen=True):
     axes: tuple[Index, ...]
 
 
-Step = View | Arange | Number | Contraction | Power | Elementwise | Operation | Accumulation
+Step = View | Arange | Number | Spread | Contraction | Power | Elementwise | Operation | Accumulation
 
 
 class Watch(Struct, frozen=True):
@@ -204,7 +211,7 @@ def sized(step: Step, axes: tuple[Index, ...]) -> Iterable[Dimension]:
             yield from (dimension for dimension, _ in step.within)
         case Operation():
             yield from (dimension for group in step.bound for dimension, _ in group)
-        case View() | Number() | Power() | Elementwise() | Accumulation():
+        case View() | Number() | Spread() | Power() | Elementwise() | Accumulation():
             pass
         case _:
             assert_never(step)
@@ -221,6 +228,8 @@ def inputs(step: Step) -> tuple[int, ...]:
             return operands + step.scalars
         case Power(base):
             return (base,)
+        case Spread(source):
+            return (source,)
         case Elementwise() | Operation():
             return step.arguments
         case Accumulation(terms, placed):

@@ -125,7 +125,12 @@ class Point:
         for equation in equations:
             name = equation.tensor
             array = evaluate_shaken(
-                equation.expression, equation.indices, self.jittered, zlib.crc32(name.encode()), name
+                equation.expression,
+                equation.indices,
+                self.jittered,
+                zlib.crc32(name.encode()),
+                1 + JITTERS,
+                name,
             )
             batched = np.ndim(array) > len(equation.indices)
             self.jittered = self.jittered.with_arrays({name: array}, (name,) if batched else ())
@@ -159,7 +164,9 @@ class Point:
     ) -> Array:
         """The same, with some further arrays by name."""
         self.ensure(references(expression) - extra.keys())
-        array = np.asarray(evaluate_shaken(expression, order, self.jittered.with_arrays(extra), 0))
+        array = np.asarray(
+            evaluate_shaken(expression, order, self.jittered.with_arrays(extra), 0, 1 + JITTERS)
+        )
         shape = tuple(index.dimension.size(self.sizes) for index in order)
         if array.ndim == len(order):
             array = array[None]

@@ -29,6 +29,7 @@ QUICK = (
     "kinks_on_the_diagonal",
     "pi_as_policy",
     "roots_and_kinks",
+    "rounded_constants",
     "saturated",
     "scalar_starts",
     "sizes_as_facts",
