@@ -232,11 +232,11 @@ class Values:
         raise TypeError(e)
 
     def _jumping(self, argument: Expression, axes: tuple[Index, ...]) -> Array:
-        """What a sign is taken of, without a value where it may be rounding: a difference that is next to nothing
-        beside its terms, or a zero (by underflow) of what has no part that is zero on an open set."""
+        """What a sign is taken of, without a value where it may be rounding: a difference that is nothing, or next to
+        nothing beside its terms; or a zero (by underflow) of what has no part that is zero on an open set."""
         array, top = self.measured(argument, axes)
         unsure = (array != 0) & (np.abs(array) < LOST * top)
-        if not self._in_pieces(argument):
+        if isinstance(argument, Add) or not self._in_pieces(argument):
             unsure |= array == 0
         return np.where(unsure, np.nan, array)
 

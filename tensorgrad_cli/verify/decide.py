@@ -169,9 +169,11 @@ def _verdict(
     if decision is not None and decision.outcome == "different":
         return _exactly_different(bench, question, comparison, point)
     if comparison.verdict == "equal":
-        other = _on_another_branch(bench, question)
-        if other is not None:
-            return Answer("refuted", comparison=other[0], point=other[1])
+        for other, there in (*found, *_on_other_branches(bench, question)):
+            if other.verdict == "different":
+                return Answer("refuted", comparison=other, point=there)
+            if other.reason == "kink":
+                return Answer("inconclusive", "kink", comparison=other, point=there)
         return _verified(bench, question, comparison, point, domain)
     return Answer("inconclusive", comparison.reason or "unresolved", comparison=comparison, point=point)
 
@@ -199,7 +201,7 @@ def _is_partial(part: Apply) -> bool:
 
 def _agrees(comparison: Comparison) -> bool:
     """Whether numbers agree as far as they go: what a proof asks of them."""
-    return comparison.verdict == "equal" or comparison.reason in ("vacuous", "unresolved")
+    return comparison.verdict == "equal" or comparison.reason in ("vacuous", "unresolved", "kink")
 
 
 def _exactly_different(bench: Workbench, question: Question, comparison: Comparison, point: Point) -> Answer:
@@ -218,14 +220,10 @@ def _exactly_different(bench: Workbench, question: Question, comparison: Compari
     return Answer("refuted", comparison=comparison, point=point, exactly_different=True)
 
 
-def _on_another_branch(bench: Workbench, question: Question) -> tuple[Comparison, Point] | None:
-    """A point at which the sides differ: a hinge may well be active, or a root's radicand the square of something
-    positive, at every point so far."""
-    for number in range(len(bench.branch_points)):
-        comparison, point = numbers(bench, question, bench.branch_points[number])
-        if comparison.verdict == "different":
-            return comparison, point
-    return None
+def _on_other_branches(bench: Workbench, question: Question) -> Iterator[tuple[Comparison, Point]]:
+    """The numbers at points where the sides may differ: a hinge may well be active, or a root's radicand the square
+    of something positive, at every point so far."""
+    return (numbers(bench, question, point) for point in bench.branch_points)
 
 
 def _verified(
@@ -353,8 +351,8 @@ def numbers(bench: Workbench, question: Question, point: Point) -> tuple[Compari
     if comparison.verdict == "different" and _rounding_only(question, point, comparison):
         wide = np.abs(claim - truth)
         comparison = compare(claim, bars[1] + wide, truth, bars[0], known_zero=zero, size=size)
-    if comparison.verdict == "different" and unsettled(point, (question.left, question.right)):
-        comparison = replace(comparison, verdict="undecided", reason="unresolved")
+    if comparison.verdict != "equal" and unsettled(point, (question.left, question.right)):
+        comparison = replace(comparison, verdict="undecided", reason="kink")
     if comparison.verdict == "equal" and not zero and not truth.any() and not claim.any():
         # Nothing but zeros (an underflow, a dead branch) is no evidence.
         comparison = replace(comparison, verdict="undecided", reason="vacuous")

@@ -17,8 +17,8 @@ _JUMPS = frozenset(("sign", "step", "<", "<=", "=", "!="))
 
 
 def unsettled(point: Point, expressions: Iterable[Expression]) -> bool:
-    """Whether lowered expressions, or the equations behind them, take the sign of a number that is not zero and
-    lies within its own rounding: √v √v - v is zero, and half of the time its floating-point sign is not.
+    """Whether lowered expressions, or the equations behind them, take the sign of a number that lies within its own
+    rounding: √v √v - v is zero, and its floating-point sign mostly is not.
     """
     whole = tuple(expressions)
     names = {name for expression in whole for name in references(expression)}
@@ -39,6 +39,7 @@ def _arguments(expressions: Iterable[Expression]) -> Iterator[Expression]:
 def _is_rounding(point: Point, argument: Expression) -> bool:
     axes = tuple(sorted(argument.free))
     copies = point.evaluated(argument, axes)
-    size = np.abs(copies[0])
+    size, moved = np.abs(copies[0]), np.any(copies != 0, axis=0)
     rounding = np.maximum(bar_of(copies), JITTER_SAFETY * EPS * point.magnitude(argument, axes))
-    return bool(np.any((size > 0) & (size <= rounding)))
+    # What is zero in all copies (x[i] - x[j] on the diagonal, a relu) is zero.
+    return bool(np.any(moved & (size <= rounding)))
