@@ -173,7 +173,7 @@ class Planted:
         answer = judged.answer
         if unharmed is not False and answer is not None and answer.verdict == "refuted" and answer.point:
             # It may be that none of the judge's draws is on the branch that the counterexample is on.
-            unharmed = False if judge.differ_at(reading, answer.point) else unharmed
+            unharmed = False if judge.differ_at(truth, reading, answer.point) else unharmed
         return None if unharmed is None else not unharmed
 
 

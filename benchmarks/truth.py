@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from tensorgrad_cli.algebra.expression import (
     RANGE,
-    ZERO,
     Add,
     Apply,
     Chain,
@@ -32,7 +32,6 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
-from tensorgrad_cli.algebra.walking import children
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.abstract import AbstractFunction
 from tensorgrad_cli.verify.claims import Reading
@@ -124,7 +123,6 @@ COMPARED: Mapping[str, Callable[..., Array]] = {
 }
 
 JUMPS = frozenset(("step", "sign", *COMPARED))
-PIECES = frozenset(("relu", "relu6", "hardtanh", "hardsigmoid", "abs", "max", "min", *JUMPS))
 
 # The operations, each on the last axes of its arguments.
 BY_HAND: Mapping[str, Callable[..., Array]] = {
@@ -147,6 +145,15 @@ BY_HAND: Mapping[str, Callable[..., Array]] = {
 }
 
 
+class Side(Struct, frozen=True):
+    """The values of one side of an equation, the largest number met on the way, and whether a sign was taken of what
+    is zero or may be (there the side has no value)."""
+
+    values: Array
+    top: float
+    unsure: bool
+
+
 class Values:
     """What the names of a spec are worth at one draw, each worked out when it is first asked for."""
 
@@ -157,6 +164,8 @@ class Values:
         self.functions = point.environment.functions
         self.given = {equation.tensor: equation for equation in given}
         self._top = 0.0
+        self._unsure = False
+        self._doubts: set[str] = set()
         self._tops: dict[str, float] = {}
         self.arrays: dict[str, Array] = {
             name: _typed(point.environment.arrays[name], real)
@@ -171,7 +180,12 @@ class Values:
                 self.bench.calculus.resolve(name)
             equation = self.given.get(name) or self.bench.calculus.equations[name]
             body = lowered(equation.expression, self.bench.scope)
+            before, self._unsure = self._unsure, False
             self.arrays[name], self._tops[name] = self.measured(body, equation.indices)
+            if self._unsure:
+                self._doubts.add(name)
+            self._unsure |= before
+        self._unsure |= name in self._doubts
         self._top = max(self._top, self._tops.get(name, 0.0))
         return self.arrays[name]
 
@@ -181,6 +195,11 @@ class Values:
         array = self.grid(expression, axes)
         found, self._top = self._top, max(outer, self._top)
         return array, found
+
+    def side(self, expression: Expression, axes: Sequence[Index]) -> Side:
+        """A side of an equation."""
+        self._unsure = False
+        return Side(*self.measured(expression, axes), self._unsure)
 
     def grid(self, expression: Expression, axes: Sequence[Index]) -> Array:
         """A lowered expression on the full grid of the given axes."""
@@ -232,25 +251,12 @@ class Values:
         raise TypeError(e)
 
     def _jumping(self, argument: Expression, axes: tuple[Index, ...]) -> Array:
-        """What a sign is taken of, without a value where it may be rounding: a difference that is nothing, or next to
-        nothing beside its terms; or a zero (by underflow) of what has no part that is zero on an open set."""
+        """What a sign is taken of, without a value where it is zero or may be: whether a step is 0, 1 or 1/2 there is
+        a convention, and what is zero has any sign in floating point."""
         array, top = self.measured(argument, axes)
-        unsure = (array != 0) & (np.abs(array) < LOST * top)
-        if isinstance(argument, Add) or not self._in_pieces(argument):
-            unsure |= array == 0
-        return np.where(unsure, np.nan, array)
-
-    def _in_pieces(self, e: Expression) -> bool:
-        """Whether an expression may be exactly zero at many points: a relu, a difference of hinges, a mask."""
-        if isinstance(e, Apply) and e.function in PIECES:
-            return True
-        if isinstance(e, Ref):
-            tensor = self.bench.spec.tensors.get(e.tensor)
-            if tensor is not None:
-                return tensor.values not in ("normal", "uniform", "positive") or tensor.structure is not None
-            equation = self.bench.calculus.equations.get(e.tensor)
-            return equation is None or self._in_pieces(lowered(equation.expression, self.bench.scope))
-        return isinstance(e, Delta) or e == ZERO or any(map(self._in_pieces, children(e)))
+        zero = np.abs(array) <= LOST * top
+        self._unsure |= bool(zero.any())
+        return np.where(zero, np.nan, array)
 
     def _applied(self, function: str, order: tuple[int, ...], arguments: list[Any]) -> Any:
         if function == "pi":
@@ -317,12 +323,14 @@ class Judge:
         left, right = reading.left.expression, reading.right.expression
         return self._same((left, reading.free), (right, reading.free), reading.at)
 
-    def differ_at(self, reading: Reading, point: Point) -> bool:
-        """Whether the sides of an equation differ at a point: a counterexample is looked at, not believed."""
-        given = reading.at
+    def differ_at(self, truth: Reading, mutant: Reading, point: Point) -> bool:
+        """Whether a mutant differs at a point: a counterexample is looked at, not believed."""
+        given = mutant.at
         values = Values(self.bench, point, given, LONG), Values(self.bench, point, given, SHORT)
-        sides = [(side.expression, reading.free) for side in (reading.left, reading.right)]
-        return self._compared(sides, [values]) == {"different"}
+        right = (mutant.right.expression, mutant.free)
+        others = [(mutant.left.expression, mutant.free)]
+        others += [(truth.right.expression, truth.free)] if _same_left(truth, mutant) else []
+        return any(self._compared([other, right], [values]) == {"different"} for other in others)
 
     def unharmed(self, truth: Reading, mutant: Reading) -> bool | None:
         """Whether the mutant of a true claim is as true as the claim.
@@ -359,34 +367,32 @@ class Judge:
         found: set[str] = set()
         with np.errstate(all="ignore"):
             for long, short in points:
-                exact, rounded = ([v.measured(e, axes) for e, axes in low] for v in (long, short))
-                top = max(top for _, top in exact)
-                found.add(_seen([a for a, _ in exact], [a for a, _ in rounded], top))
+                found.add(_seen(*([v.side(e, axes) for e, axes in low] for v in (long, short))))
                 if "different" in found:
                     break
         return found
 
 
-def _seen(long: Sequence[Array], short: Sequence[Array], top: float) -> str:
-    """What two sides, in two precisions, look like: 'same', 'different', 'open', or 'nothing' is to be seen.
-
-    `top` is the largest number met on the way: what is lost beside it is lost in both precisions.
-    """
+def _seen(exact: Sequence[Side], rounded: Sequence[Side]) -> str:
+    """What two sides, in two precisions, look like: 'same', 'different', 'open', or 'nothing' is to be seen."""
+    long, short = ([side.values for side in sides] for sides in (exact, rounded))
     finite = np.logical_and.reduce([np.isfinite(side) for side in (*long, *short)])
+    top = max(side.top for side in exact)
+    unsure = any(side.unsure for side in (*exact, *rounded))
     if not finite.any():
-        return "nothing"
+        return "open" if unsure else "nothing"
     (a, b), (c, d) = [[side[finite].astype(LONG) for side in sides] for sides in (long, short)]
-    gap, rounded = a - b, c - d
+    gap, short_gap = a - b, c - d
     scale = max(np.abs(a).max(), np.abs(b).max())
     worst = np.argmax(np.abs(gap))
     size = np.abs(gap[worst])
     if scale < max(NOTHING, LOST * top):
         return "nothing"
     if size <= SAME * scale:
-        return "same"
-    if size <= SHRUNK * np.abs(rounded).max():
+        return "open" if unsure else "same"
+    if size <= SHRUNK * np.abs(short_gap).max():
         return "nothing"
-    steady = np.abs(gap[worst] - rounded[worst]) <= STEADY * size
+    steady = np.abs(gap[worst] - short_gap[worst]) <= STEADY * size
     return "different" if steady and size > DIFFERENT * scale else "open"
 
 

@@ -38,6 +38,8 @@ Array = NDArray[Any]
 
 # An inlined derivative of more nodes than this is left to the exact test.
 INLINE_LIMIT = 400
+# So many times the copies of a point are drawn anew where a sign may be a rounding.
+SHAKES = 6
 # Reasons why a point says nothing: no value there, or zeros on both sides (a hinge that is not active).
 _SILENT = ("domain", "vacuous")
 
@@ -172,7 +174,7 @@ def _verdict(
         for other, there in (*found, *_on_other_branches(bench, question)):
             if other.verdict == "different":
                 return Answer("refuted", comparison=other, point=there)
-            if other.reason == "kink":
+            if other.verdict == "undecided" and _apart_by_signs(question, there):
                 return Answer("inconclusive", "kink", comparison=other, point=there)
         return _verified(bench, question, comparison, point, domain)
     return Answer("inconclusive", comparison.reason or "unresolved", comparison=comparison, point=point)
@@ -201,7 +203,7 @@ def _is_partial(part: Apply) -> bool:
 
 def _agrees(comparison: Comparison) -> bool:
     """Whether numbers agree as far as they go: what a proof asks of them."""
-    return comparison.verdict == "equal" or comparison.reason in ("vacuous", "unresolved", "kink")
+    return comparison.verdict == "equal" or comparison.reason in ("vacuous", "unresolved")
 
 
 def _exactly_different(bench: Workbench, question: Question, comparison: Comparison, point: Point) -> Answer:
@@ -351,12 +353,32 @@ def numbers(bench: Workbench, question: Question, point: Point) -> tuple[Compari
     if comparison.verdict == "different" and _rounding_only(question, point, comparison):
         wide = np.abs(claim - truth)
         comparison = compare(claim, bars[1] + wide, truth, bars[0], known_zero=zero, size=size)
-    if comparison.verdict != "equal" and unsettled(point, (question.left, question.right)):
-        comparison = replace(comparison, verdict="undecided", reason="kink")
+    if comparison.verdict == "different" and unsettled(point, (question.left, question.right)):
+        more = _shaken_more(question, point, finite)
+        comparison = compare(claim, more[1] + wide, truth, more[0], known_zero=zero, size=size)
     if comparison.verdict == "equal" and not zero and not truth.any() and not claim.any():
         # Nothing but zeros (an underflow, a dead branch) is no evidence.
         comparison = replace(comparison, verdict="undecided", reason="vacuous")
     return comparison, point
+
+
+def _shaken_more(question: Question, point: Point, finite: Array) -> list[Array]:
+    """The bars of both sides from so many copies that a sign that rounding decides is not the same in all."""
+    points = [point.shaken(turn) for turn in range(SHAKES)]
+    sides = (question.left, question.right)
+    bars = [[bar_of(p.evaluated(side, question.free)) for p in points] for side in sides]
+    return [np.where(finite, np.maximum.reduce(several), 0.0) for several in bars]
+
+
+def _apart_by_signs(question: Question, point: Point) -> bool:
+    """Whether the sides differ by more than the rounding of their terms where they take the sign of what may be zero:
+    no evidence against them, and none for them."""
+    left = point.evaluated(question.left, question.free)[0]
+    right = point.evaluated(question.right, question.free)[0]
+    finite = np.isfinite(left) & np.isfinite(right)
+    rounding = JITTER_SAFETY * EPS * _sizes_of_terms(question, point, finite)
+    apart = bool(np.any((np.abs(left - right) > rounding) & finite))
+    return apart and unsettled(point, (question.left, question.right), zeros=True)
 
 
 def _sizes_of_terms(question: Question, point: Point, finite: Array) -> Array:

@@ -16,14 +16,16 @@ __all__ = ["unsettled"]
 _JUMPS = frozenset(("sign", "step", "<", "<=", "=", "!="))
 
 
-def unsettled(point: Point, expressions: Iterable[Expression]) -> bool:
-    """Whether lowered expressions, or the equations behind them, take the sign of a number that lies within its own
-    rounding: √v √v - v is zero, and its floating-point sign mostly is not.
+def unsettled(point: Point, expressions: Iterable[Expression], *, zeros: bool = False) -> bool:
+    """Whether lowered expressions, or the equations behind them, take the sign of a number that is not zero and lies
+    within its own rounding: √v √v - v is zero, and its floating-point sign mostly is not.
+
+    With `zeros`, of a zero too that is no zero in a copy of the point: 1 - step(x), or 1 - tanh(x) far out.
     """
     whole = tuple(expressions)
     names = {name for expression in whole for name in references(expression)}
     equations = (equation.expression for equation in point.ordered(names))
-    return any(_is_rounding(point, argument) for argument in _arguments((*whole, *equations)))
+    return any(_is_rounding(point, argument, zeros) for argument in _arguments((*whole, *equations)))
 
 
 def _arguments(expressions: Iterable[Expression]) -> Iterator[Expression]:
@@ -36,10 +38,10 @@ def _arguments(expressions: Iterable[Expression]) -> Iterator[Expression]:
                 yield part.arguments[0] if len(part.arguments) == 1 else subtract(*part.arguments)
 
 
-def _is_rounding(point: Point, argument: Expression) -> bool:
+def _is_rounding(point: Point, argument: Expression, zeros: bool) -> bool:
     axes = tuple(sorted(argument.free))
     copies = point.evaluated(argument, axes)
-    size, moved = np.abs(copies[0]), np.any(copies != 0, axis=0)
+    size = np.abs(copies[0])
+    moved = np.any(copies != 0, axis=0) if zeros else size > 0
     rounding = np.maximum(bar_of(copies), JITTER_SAFETY * EPS * point.magnitude(argument, axes))
-    # What is zero in all copies (x[i] - x[j] on the diagonal, a relu) is zero.
     return bool(np.any(moved & (size <= rounding)))

@@ -56,13 +56,15 @@ class Point:
         environment: Environment,
         tensors: Mapping[str, Tensor],
         given: Chain = (),
+        shake: int = 0,
     ) -> None:
         self.calculus = calculus
+        self.shake = shake
         self.tensors = tensors
         self.sizes = environment.sizes
         self.environment = environment
         self.given = {equation.tensor: equation for equation in given}
-        self.jittered = _jittered(environment, tensors)
+        self.jittered = _jittered(environment, tensors, shake)
         self._long: Environment | None = None
         self._magnitudes: dict[str, Array] = {}
 
@@ -71,7 +73,13 @@ class Point:
         names = {equation.tensor for equation in given}
         arrays = {name: self.environment.arrays[name] for name in self.tensors if name not in names}
         rest = {name: t for name, t in self.tensors.items() if name not in names}
-        return Point(self.calculus, _only(self.environment, arrays), rest, given)
+        return Point(self.calculus, _only(self.environment, arrays), rest, given, self.shake)
+
+    def shaken(self, shake: int) -> Point:
+        """The same point with other copies, their roundings moved otherwise."""
+        arrays = {name: self.environment.arrays[name] for name in self.tensors}
+        given = tuple(self.given.values())
+        return Point(self.calculus, _only(self.environment, arrays), self.tensors, given, self.shake + shake)
 
     def missing(self, names: Iterable[str], environment: Environment) -> Chain:
         """The equations to evaluate, in order, before `names` have values in an environment."""
@@ -128,7 +136,7 @@ class Point:
                 equation.expression,
                 equation.indices,
                 self.jittered,
-                zlib.crc32(name.encode()),
+                zlib.crc32(name.encode()) + self.shake,
                 1 + JITTERS,
                 name,
             )
@@ -164,9 +172,8 @@ class Point:
     ) -> Array:
         """The same, with some further arrays by name."""
         self.ensure(references(expression) - extra.keys())
-        array = np.asarray(
-            evaluate_shaken(expression, order, self.jittered.with_arrays(extra), 0, 1 + JITTERS)
-        )
+        moving = self.jittered.with_arrays(extra)
+        array = np.asarray(evaluate_shaken(expression, order, moving, self.shake, 1 + JITTERS))
         shape = tuple(index.dimension.size(self.sizes) for index in order)
         if array.ndim == len(order):
             array = array[None]
@@ -279,8 +286,8 @@ def _only(environment: Environment, arrays: Mapping[str, Array], batched: Iterab
     )
 
 
-def _jittered(environment: Environment, tensors: Mapping[str, Tensor]) -> Environment:
-    rng = np.random.default_rng(20_240_501)
+def _jittered(environment: Environment, tensors: Mapping[str, Tensor], shake: int) -> Environment:
+    rng = np.random.default_rng(20_240_501 + shake)
     arrays: dict[str, Array] = {}
     batched: list[str] = []
     for name, array in environment.arrays.items():

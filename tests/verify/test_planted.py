@@ -133,12 +133,12 @@ EQUATIONS = {
     "max(x) = -min(-x)": True,
     "logsumexp(x) = max(x)": False,
     "f(x) = f'(x)": False,
-    # Far out gelu(x) rounds to zero, where a step is 1/2; a relu is zero there.
-    "step(gelu(x)) = step(x)": True,
-    "step(x ⊙ (1 + tanh(pi x))) = step(x)": True,
-    "step(relu(x)) = step(x)": False,
+    # A step of what is zero is a convention, of what rounds to zero a matter of luck: far out gelu(x) does.
+    "step(gelu(x)) = step(x)": None,
+    "step(relu(x)) = step(x)": None,
+    "step(relu(x)) = 2 step(x)": False,
     "sign(sin(x)**2 + cos(x)**2 - 1) = 1": None,
-    "sign(relu(x)) = step(x)": True,
+    "sign(x) = 2 step(x) - 1": True,
     "sin(x)**2 = 1 - cos(x)**2": True,
     # Of two zeros nothing is known, nor of what is small enough to be the rounding of the draws.
     "x - x = 0": None,
