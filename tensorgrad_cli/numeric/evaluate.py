@@ -18,7 +18,8 @@ from tensorgrad_cli.numeric.environment import Environment, TooLarge
 from tensorgrad_cli.numeric.memory import allocated
 from tensorgrad_cli.numeric.noise import Rounding
 from tensorgrad_cli.numeric.plan import plan
-from tensorgrad_cli.numeric.run import Roundings, Run, run, shaken
+from tensorgrad_cli.numeric.roundings import Roundings
+from tensorgrad_cli.numeric.run import Run, run, shaken
 from tensorgrad_cli.numeric.steps import Operation, Plan
 
 __all__ = [
