@@ -9,10 +9,11 @@ of a derivative hardly ever stands between the two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from by_hand import BY_HAND, COMPARED
 from msgspec import Struct
 from numpy.typing import NDArray
 
@@ -60,89 +61,7 @@ LONG: Real = np.longdouble
 SHORT: Real = np.float64
 
 
-def _eliminated(x: Array, right: Array) -> tuple[Array, Array]:
-    """X⁻¹ R and det X of matrices on the last two axes, by elimination with pivots: NumPy's are in double only."""
-    n = x.shape[-1]
-    batch = x.shape[:-2]
-    rows = np.concatenate([x, np.broadcast_to(right, (*batch, n, right.shape[-1]))], axis=-1)
-    rows = rows.reshape(-1, n, rows.shape[-1]).copy()
-    determinants = np.ones(len(rows), x.dtype)
-    for matrix, place in zip(rows, range(len(rows)), strict=True):
-        for k in range(n):
-            pivot = k + int(np.argmax(np.abs(matrix[k:, k])))
-            if pivot != k:
-                matrix[[k, pivot]] = matrix[[pivot, k]]
-                determinants[place] = -determinants[place]
-            determinants[place] *= matrix[k, k]
-            matrix[k] /= matrix[k, k]
-            others = np.arange(n) != k
-            matrix[others] -= matrix[others, k, None] * matrix[k]
-    return rows[..., n:].reshape(*batch, n, -1), determinants.reshape(batch)
-
-
-def _inverse(x: Array) -> Array:
-    """NaN where so little is left of the digits that rounding would be taken for a value: XᵀX of a wide X."""
-    inverse, _ = _eliminated(x, np.eye(x.shape[-1], dtype=x.dtype))
-    lost = np.abs(x).max(axis=(-2, -1)) * np.abs(inverse).max(axis=(-2, -1)) > 1e12
-    return np.where(lost[..., None, None], np.nan, inverse)
-
-
-def _determinant(x: Array) -> Array:
-    return _eliminated(x, np.eye(x.shape[-1], dtype=x.dtype))[1]
-
-
-def _log_sum_exp(x: Array) -> Array:
-    top = x.max(axis=-1)
-    found: Array = np.log(np.exp(x - top[..., None]).sum(axis=-1)) + top
-    return found
-
-
-def _variance(x: Array, ddof: float = 0.0) -> Array:
-    found: Array = ((x - x.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1) / (x.shape[-1] - ddof)
-    return found
-
-
-def _norm(x: Array, p: float = 2.0) -> Array:
-    found: Array = (np.abs(x) ** p).sum(axis=-1) ** (1 / x.dtype.type(p))
-    return found
-
-
-def _kron(a: Array, b: Array) -> Array:
-    product = a[..., :, None, :, None] * b[..., None, :, None, :]
-    *batch, m, p, n, q = product.shape
-    return product.reshape(*batch, m * p, n * q)
-
-
-COMPARED: Mapping[str, Callable[..., Array]] = {
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "=": np.equal,
-    "!=": np.not_equal,
-}
-
 JUMPS = frozenset(("step", "sign", *COMPARED))
-
-# The operations, each on the last axes of its arguments.
-BY_HAND: Mapping[str, Callable[..., Array]] = {
-    "prod": lambda x: x.prod(axis=-1),
-    "max": lambda x: x.max(axis=-1),
-    "min": lambda x: x.min(axis=-1),
-    "logsumexp": _log_sum_exp,
-    "softmax": lambda x: np.exp(x - _log_sum_exp(x)[..., None]),
-    "log_softmax": lambda x: x - _log_sum_exp(x)[..., None],
-    "var": _variance,
-    "std": lambda x, ddof=0.0: np.sqrt(_variance(x, ddof)),
-    "norm": _norm,
-    "normalize": lambda x: x / _norm(x)[..., None],
-    "cumsum": lambda x: np.cumsum(x, axis=-1),
-    "inv": _inverse,
-    "det": _determinant,
-    "logdet": lambda x: np.log(np.abs(_determinant(x))),
-    "kron": _kron,
-    "vec": lambda x: np.swapaxes(x, -1, -2).reshape(*x.shape[:-2], -1),
-}
 
 
 class Side(Struct, frozen=True):
@@ -344,7 +263,9 @@ class Judge:
             (truth.right.expression, truth.free), (mutant.right.expression, mutant.free), mutant.at
         )
         assert right is None or whole is None or right == whole, mutant.source.text
-        return right
+        left = (mutant.left.expression, mutant.free)
+        # Where the left side has no value that can be told, nobody knows what it is equal to.
+        return right if "same" in self._compared([left, left], self.values(mutant.at)) else whole
 
     def _same(
         self,
@@ -389,7 +310,10 @@ def _seen(exact: Sequence[Side], rounded: Sequence[Side]) -> str:
     if scale < max(NOTHING, LOST * top):
         return "nothing"
     if size <= SAME * scale:
-        return "open" if unsure else "same"
+        # An entry may be small beside the others and wrong all the same.
+        entries = np.maximum(np.abs(a), np.abs(b))
+        odd = (np.abs(gap) > DIFFERENT * entries) & (np.abs(gap - short_gap) <= STEADY * np.abs(gap))
+        return "open" if unsure or odd.any() else "same"
     if size <= SHRUNK * np.abs(short_gap).max():
         return "nothing"
     steady = np.abs(gap[worst] - short_gap[worst]) <= STEADY * size
