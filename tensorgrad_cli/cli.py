@@ -129,6 +129,13 @@ def cli(context: click.Context) -> None:
     show_default=True,
     help="Colour the text.",
 )
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many processes check a spec; as many as there are cores where arrays are small.",
+)
 @click.option("--allow-python", is_flag=True, help="Run the code that `implementations` name.")
 @_stdin_name
 def check(
@@ -141,6 +148,7 @@ def check(
     verbose: int,
     seed: int | None,
     color: str,
+    jobs: int | None,
     allow_python: bool,
     stdin_name: str,
 ) -> int:
@@ -153,7 +161,7 @@ def check(
     targets = [_target(output) for output in outputs]
     if verbose >= 2:
         os.environ[TRACEBACK] = "1"
-    report = _checked(_sources(paths, stdin_name), claims, layout, seed, allow_python)
+    report = _checked(_sources(paths, stdin_name), claims, layout, seed, allow_python, jobs)
     if format_ == "json":
         from tensorgrad_cli.report import json
 
@@ -327,6 +335,7 @@ def _checked(
     layout: str | None,
     seed: int | None,
     allow_python: bool,
+    processes: int | None,
 ) -> Report:
     from msgspec.structs import replace
 
@@ -348,7 +357,7 @@ def _checked(
             if used is None:
                 used = spec.check.seed
             say = partial(progress.say, path)
-            specs.append(check_spec(spec, seed, claims, say, allow_python))
+            specs.append(check_spec(spec, seed, claims, say, allow_python, processes))
         except Exception as error:
             crashed = crashed or not isinstance(error, MemoryError)
             problems.append(problem_of(_crash(error), path))

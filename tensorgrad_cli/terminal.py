@@ -152,10 +152,11 @@ class Progress:
         self.started = time.monotonic()
         self.shown = False
         self.wanted = sys.stderr.isatty()
+        self.process = os.getpid()
 
     def say(self, path: str, what: str) -> None:
-        """Name what runs now."""
-        if self.wanted and time.monotonic() - self.started > 0.5:
+        """Name what runs now; in a forked process nothing."""
+        if self.wanted and os.getpid() == self.process and time.monotonic() - self.started > 0.5:
             import shutil
 
             line = f"{path} · {what}"[: shutil.get_terminal_size().columns - 1]

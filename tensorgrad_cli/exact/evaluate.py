@@ -75,14 +75,16 @@ class Evaluator:
         self._lengths: dict[Dimension, int] = {}
         self._values: dict[tuple[Expression, int], Residues] = {}
         self._steps: dict[tuple[str, int], Residues | None] = {}
-        # The characters used so far, and whether a step has them, whose value stays.
-        self._characters: dict[Expression, tuple[NDArray[np.int8], bool]] = {}
-        self._depth = 0
+        # The characters used so far.
+        self._characters: dict[Expression, NDArray[np.int8]] = {}
 
     def forget(self) -> None:
-        """Drops the values of expressions; those of steps stay."""
+        """Drops the values of expressions; those of steps stay, but in the strict round, where the draws that they
+        keep follow from the signs met before."""
         self._values.clear()
-        self._characters = {a: found for a, found in self._characters.items() if found[1]}
+        if self.strict:
+            self._steps.clear()
+            self._characters.clear()
 
     def size(self, index: Index) -> int:
         """The number of values of an index."""
@@ -117,13 +119,13 @@ class Evaluator:
         if not self.strict or len(self._characters) > _MOST_CHARACTERS:
             return None
         kept: Kept = None
-        for other, (found, _) in self._characters.items():
+        for other, found in self._characters.items():
             if other.free == argument.free and other != argument:
                 known = relation(argument, other, self.signs)
                 if known is not None:
                     wrong = contradicting(known, character, found)
                     kept = both_kept(kept, self.draws.any_entry(wrong))
-        self._characters[argument] = (character, self._depth > 0)
+        self._characters[argument] = character
         return kept
 
     def _node(self, expression: Expression, kind: int) -> Residues:
@@ -173,11 +175,7 @@ class Evaluator:
             self._steps[key] = None
             equation = self._equation(name)
             assert equation is not None
-            self._depth += 1
-            try:
-                inner = self.value(equation.expression, kind)
-            finally:
-                self._depth -= 1
+            inner = self.value(equation.expression, kind)
             order = ordered(equation.expression.free)
             self._steps[key] = Residues(moved(inner.values, order, equation.indices, self.size), inner.kept)
         found = self._steps[key]

@@ -43,6 +43,7 @@ class Inputs:
         found = self._entries.get((name, kind))
         if found is None:
             tensor = self._tensors[name]
+            self._draws.begin(name, kind)
             found = self._entries[name, kind] = self._structured(tensor, self.shape(name), kind)
         return found
 
@@ -50,6 +51,7 @@ class Inputs:
         """The whole numbers that a tensor of discrete values holds, shape (draws, …); all kinds share them."""
         found = self._choices.get(name)
         if found is None:
+            self._draws.begin(name, "choice")
             found = self._choices[name] = self._chosen(self._tensors[name], self.shape(name))
         return found
 
@@ -162,6 +164,7 @@ class Inputs:
     def _reflection(self, name: str, batch: tuple[int, ...]) -> Integers:
         # The same in all kinds, or a determinant would differ between them.
         if name not in self._choices:
+            self._draws.begin(name, "reflection")
             drawn = self._draws.rng.integers(0, 2, (self._draws.count, *batch))
             self._choices[name] = np.where(drawn == 0, np.int64(-1), np.int64(1))
         return self._choices[name]

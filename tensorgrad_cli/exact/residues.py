@@ -69,6 +69,7 @@ class Draws:
         self._shaped: dict[tuple[int, int], Integers] = {}
         self._constants: dict[tuple[Fraction, int], Residues] = {}
         self.rng = rng
+        self._seed = int(rng.integers(1 << 62))
         self._key = rng.integers(0, 1 << 63, self.count, dtype=np.uint64)
         # A generator g^s of the squares and an angle c^t for each draw, s and t not zero.
         self._generator = rng.integers(1, self._moduli[EXPONENT])
@@ -79,6 +80,10 @@ class Draws:
             rng.integers(1, self._moduli[EXPONENT]),
             rng.integers(1, self._moduli[ANGLE]),
         )
+
+    def begin(self, *parts: object) -> None:
+        """Have what is drawn next follow from some parts, whatever was drawn before."""
+        self.rng = np.random.default_rng([self._seed, zlib.crc32(repr(parts).encode())])
 
     # --- shapes ---------------------------------------------------------------------------------
 

@@ -6,19 +6,21 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, count, groupby
 
 import numpy as np
+from msgspec import Struct
 
 from tensorgrad_cli import __version__
 from tensorgrad_cli.render import text
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.model import Claim, Spec
 from tensorgrad_cli.verify.chain_checks import check_derivative
-from tensorgrad_cli.verify.chain_formulas import chain_checks
+from tensorgrad_cli.verify.chain_formulas import ChainCheck, chain_checks
 from tensorgrad_cli.verify.claim_results import claim_result
 from tensorgrad_cli.verify.claims import Reading, attempt_claim, judge_claim
-from tensorgrad_cli.verify.derivations import derivation_results, read_derivation
+from tensorgrad_cli.verify.derivations import ReadDerivation, derivation_results, read_derivation
+from tensorgrad_cli.verify.processes import Task, cores, side_by_side
 from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import Problem, Report, Result, SpecReport
 from tensorgrad_cli.verify.workbench import Workbench
@@ -26,6 +28,9 @@ from tensorgrad_cli.verify.workbench import Workbench
 __all__ = ["check_spec", "problem_of", "report_of", "unreadable"]
 
 DEFAULT_SEED = 20_240_501
+# A process is forked for no fewer tasks than these, and by itself only where tensors and steps have no more entries.
+TASKS_EACH = 3
+SMALL = 1 << 14
 
 
 def check_spec(
@@ -34,16 +39,19 @@ def check_spec(
     claims: Iterable[str] = (),
     progress: Callable[[str], None] | None = None,
     allow_python: bool = False,
+    processes: int | None = 1,
 ) -> SpecReport:
-    """All checks of a spec. `claims` are further ones, from the command line."""
+    """All checks of a spec. `claims` are further ones, from the command line. So many `processes` work on them;
+    None stands for as many as there are cores, where arrays are small: BLAS has threads of its own for large ones."""
     started = time.perf_counter()
     seed = seed_of(spec, seed)
     bench = Workbench(spec, seed)
     results: list[Result] = []
     summaries: list[str] = []
     with np.errstate(all="ignore"):
-        for batch in _batches(bench, claims, summaries, progress, allow_python):
-            results += batch
+        for batch in _batches(bench, claims, progress, allow_python, processes):
+            results += batch.results
+            summaries += batch.summaries
     if os.environ.get("TENSORGRAD_TRACEBACK"):
         results += _malformed(bench)
     unrun = (
@@ -81,32 +89,48 @@ def seed_of(spec: Spec, seed: int | None) -> int:
     return DEFAULT_SEED if spec.check.seed is None else spec.check.seed
 
 
+class Batch(Struct, frozen=True):
+    """The results of checks that are done together, with sentences about them as a whole."""
+
+    results: tuple[Result, ...]
+    summaries: tuple[str, ...] = ()
+
+
 def _batches(
     bench: Workbench,
     claims: Iterable[str],
-    summaries: list[str],
     progress: Callable[[str], None] | None,
     allow_python: bool,
-) -> Iterator[list[Result]]:
+    processes: int | None,
+) -> Iterator[Batch]:
     say = progress or (lambda _: None)
     checks = tuple(chain_checks(bench))
     every = (*bench.spec.claims, *(Claim(Source("--claim", text_)) for text_ in claims))
     read = [attempt_claim(bench, claim, f"c{number}.") for number, claim in enumerate(every, 1)]
     derivations = [read_derivation(bench, n, d) for n, d in enumerate(bench.spec.derivations, 1)]
-    for check in checks:
-        say(check.id)
-        yield [guarded(check.id, check.kind, partial(check_derivative, bench, check))]
-    for number, (claim, attempt) in enumerate(zip(every, read, strict=True), 1):
-        id_ = f"claim:{number}"
-        say(id_)
-        yield [guarded(id_, "claim", partial(_claim, bench, id_, claim, attempt), claim)]
-    for derivation in derivations:
-        say(f"derivation:{derivation.number}")
-        lines, summary = derivation_results(bench, derivation)
-        summaries += summary
-        yield lines
+    together = groupby(checks, _certified_with)
+    queues = (
+        [Task(partial(_derivatives, bench, say, tuple(group))) for _, group in together],
+        [
+            # A slip takes longer to explain than a true line to prove.
+            *(
+                Task(partial(_claim, bench, say, number, claim, reading), long=claim.expect == "refuted")
+                for number, claim, reading in zip(count(1), every, read, strict=False)
+            ),
+            *(Task(partial(_derivation, bench, say, derivation), long=True) for derivation in derivations),
+        ],
+    )
+    if processes is None:
+        processes = min(cores(), sum(map(len, queues)) // TASKS_EACH) if bench.entries() <= SMALL else 1
+    yield from chain.from_iterable(side_by_side(queues, Batch, processes))
     if bench.spec.gradients or bench.spec.implementations:
         yield from _user_code(bench, say, allow_python)
+
+
+def _certified_with(check: ChainCheck) -> tuple[str, str]:
+    """What first derivatives that are certified together have in common: those of a step, those of the loss."""
+    kind, of = check.kind, check.derivative.numerator
+    return (kind, check.id) if kind == "hessian" else (kind, of)
 
 
 def _malformed(bench: Workbench) -> Iterator[Result]:
@@ -120,23 +144,46 @@ def _malformed(bench: Workbench) -> Iterator[Result]:
             yield _crashed(f"step:{equation.tensor}", "step", None, "internal", f"internal error: {error}")
 
 
-def _user_code(bench: Workbench, say: Callable[[str], None], allow_python: bool) -> Iterator[list[Result]]:
+def _user_code(bench: Workbench, say: Callable[[str], None], allow_python: bool) -> Iterator[Batch]:
     from tensorgrad_cli.verify.values import check_implementation, check_values, values_by_key
 
     for id_, _, derivative, array in values_by_key(bench):
         say(id_)
-        yield [guarded(id_, "values", partial(check_values, bench, id_, derivative, array))]
+        yield Batch((guarded(id_, "values", partial(check_values, bench, id_, derivative, array)),))
     if not allow_python:
         return
     for source, call in bench.spec.implementations:
         id_ = f"implementation:{source.text}"
         say(id_)
-        yield [guarded(id_, "implementation", partial(check_implementation, bench, source, call))]
+        check = partial(check_implementation, bench, source, call)
+        yield Batch((guarded(id_, "implementation", check),))
 
 
-def _claim(bench: Workbench, id_: str, claim: Claim, attempt: Reading | Issue) -> Result:
-    judged = judge_claim(bench, claim.source, attempt)
-    return claim_result(bench, id_, "claim", judged, claim.expect, claim.note)
+def _derivatives(bench: Workbench, say: Callable[[str], None], checks: tuple[ChainCheck, ...]) -> Batch:
+    results = []
+    for check in checks:
+        say(check.id)
+        results.append(guarded(check.id, check.kind, partial(check_derivative, bench, check)))
+    return Batch(tuple(results))
+
+
+def _claim(
+    bench: Workbench, say: Callable[[str], None], number: int, claim: Claim, attempt: Reading | Issue
+) -> Batch:
+    id_ = f"claim:{number}"
+    say(id_)
+
+    def check() -> Result:
+        judged = judge_claim(bench, claim.source, attempt)
+        return claim_result(bench, id_, "claim", judged, claim.expect, claim.note)
+
+    return Batch((guarded(id_, "claim", check, claim),))
+
+
+def _derivation(bench: Workbench, say: Callable[[str], None], derivation: ReadDerivation) -> Batch:
+    say(f"derivation:{derivation.number}")
+    lines, summaries = derivation_results(bench, derivation)
+    return Batch(tuple(lines), tuple(summaries))
 
 
 def guarded(id_: str, kind: str, check: Callable[[], Result], claim: Claim | None = None) -> Result:

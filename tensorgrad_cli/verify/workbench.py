@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, overload
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from msgspec.structs import replace
 
-from tensorgrad_cli.algebra.expression import ZERO, Derivative, Ref
+from tensorgrad_cli.algebra.expression import ZERO, Derivative, Dimension, Ref
 from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.numeric.abstract import AbstractFunction
@@ -110,12 +110,19 @@ class Workbench(Ground):
 
     def _at_most(self, count: int) -> int:
         """So many further points, fewer of a large spec."""
-        sizes = self.points[0].sizes
-        entries = sum(
-            math.prod(dimension.size(sizes) for dimension in tensor.shape)
-            for tensor in self.spec.tensors.values()
-        )
+        entries = self._entries(tensor.shape for tensor in self.spec.tensors.values())
         return max(3, min(count, FURTHER_ENTRIES // max(entries, 1)))
+
+    def entries(self) -> int:
+        """How many entries all tensors and steps have at the first point."""
+        shapes = self.calculus.shapes
+        return self._entries(
+            shapes[n] for n in (*self.spec.tensors, *(step.name for step in self.spec.chain))
+        )
+
+    def _entries(self, shapes: Iterable[Sequence[Dimension]]) -> int:
+        sizes = self.points[0].sizes
+        return sum(math.prod(dimension.size(sizes) for dimension in shape) for shape in shapes)
 
     @cached_property
     def free_point(self) -> Point | None:
