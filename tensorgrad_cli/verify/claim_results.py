@@ -9,9 +9,8 @@ from tensorgrad_cli.algebra.expression import Ref
 from tensorgrad_cli.algebra.normal import normal_form
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.render.naming import Naming
-from tensorgrad_cli.verify.claims import Judged
+from tensorgrad_cli.verify.claims import Judged, Line
 from tensorgrad_cli.verify.decide import Answer
-from tensorgrad_cli.verify.diagnose import Line, diagnose
 from tensorgrad_cli.verify.formulas import reading as written
 from tensorgrad_cli.verify.formulas import shown
 from tensorgrad_cli.verify.remarks import derivative_remarks
@@ -53,6 +52,9 @@ def claim_result(
     naming = bench.naming(reading.definitions if reading is not None else ())
     diagnosis = None
     if diagnosed and verdict in ("refuted", "ill-formed"):
+        # Much to import where nothing is wrong.
+        from tensorgrad_cli.verify.diagnose import diagnose
+
         diagnosis = diagnose(bench, judged, line)
     different = answer is not None and verdict == "refuted" and judged.layout is None
     return Result(

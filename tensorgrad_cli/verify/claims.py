@@ -29,6 +29,7 @@ from tensorgrad_cli.verify.workbench import Workbench
 
 __all__ = [
     "Judged",
+    "Line",
     "Reading",
     "attempt_claim",
     "judge",
@@ -39,6 +40,13 @@ __all__ = [
     "read_line",
     "read_start",
 ]
+
+
+class Line(Struct, frozen=True):
+    """What a line of a derivation is an equation with: the text of the start, and the derivation's scope."""
+
+    start: str
+    scope: Scope
 
 
 class Reading(Struct, frozen=True):

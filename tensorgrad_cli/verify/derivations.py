@@ -23,7 +23,7 @@ from tensorgrad_cli.verify.claims import (
     read_line,
     read_start,
 )
-from tensorgrad_cli.verify.diagnose import Line as EquationWith
+from tensorgrad_cli.verify.claims import Line as EquationWith
 from tensorgrad_cli.verify.verdict import Result
 from tensorgrad_cli.verify.workbench import Workbench
 

@@ -10,33 +10,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 
 import numpy as np
-from msgspec import Struct
 
 from tensorgrad_cli.algebra.expression import ZERO, Expression
-from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.algebra.rewrite import difference
 from tensorgrad_cli.algebra.walking import nodes, references
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.source import Issue, Source
-from tensorgrad_cli.verify.claims import Judged
-from tensorgrad_cli.verify.diagnoses import (
-    activations,
-    assumptions,
-    exchanges,
-    extra_factors,
-    missing_factors,
-    missing_terms,
-    names,
-    powers,
-    products,
-    sums,
-    term_factors,
-    terms,
-    truth,
-    whole,
-)
+from tensorgrad_cli.verify.claims import Judged, Line
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, is_derivative
 from tensorgrad_cli.verify.diagnoses.plain import says_nothing, untidy
 from tensorgrad_cli.verify.diagnoses.splice import put
@@ -44,67 +27,67 @@ from tensorgrad_cli.verify.formulas import shown
 from tensorgrad_cli.verify.verdict import Diagnosis
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["DIAGNOSES", "Line", "diagnose"]
+__all__ = ["DIAGNOSES", "diagnose", "named"]
 
 Slips = Callable[[Draft], Iterator[Candidate]]
 
-DIAGNOSES: tuple[Slips, ...] = (
-    terms.unseen,
-    whole.axes_in_another_order,
-    whole.diagonal_alone,
-    assumptions.unstated_property,
-    names.other_axis,
-    names.transpose,
-    terms.sign,
-    sums.sum_reaches,
-    terms.mean_or_sum,
-    terms.constant_factor,
-    terms.other_size,
-    products.other_product,
-    products.inverse,
-    products.order,
-    sums.sum_missing,
-    sums.sum_too_many,
-    sums.sum_elsewhere,
-    sums.sum_of_free,
-    names.other_function,
-    names.other_index,
-    exchanges.other_name,
-    sums.sum_along,
-    powers.exponent,
-    products.other_side_of_bar,
-    activations.activation,
-    missing_factors.missing_delta,
-    missing_factors.ones_or_identity,
-    extra_factors.factor_too_many,
-    terms.constant_in_general,
-    terms.term_too_many,
-    missing_terms.partial,
-    term_factors.term_factor,
-    term_factors.jacobian_factor,
-    missing_terms.missing_term,
-    whole.diagonal_and_factor,
-    whole.own_entries_alone,
-    names.other_argument,
-    exchanges.arguments_exchanged,
-    powers.summand_inside,
-    exchanges.changed_places,
-    exchanges.other_layer,
-    names.transpose_two,
-    activations.everywhere,
-    missing_factors.missing_factor,
-    extra_factors.factor_to_divide,
-    names.function_missing,
-    names.other_variable,
-    assumptions.unstated_sign,
-    assumptions.sums_to_zero,
+DIAGNOSES: tuple[str, ...] = (
+    "terms.unseen",
+    "whole.axes_in_another_order",
+    "whole.diagonal_alone",
+    "assumptions.unstated_property",
+    "names.other_axis",
+    "names.transpose",
+    "terms.sign",
+    "sums.sum_reaches",
+    "terms.mean_or_sum",
+    "terms.constant_factor",
+    "terms.other_size",
+    "products.other_product",
+    "products.inverse",
+    "products.order",
+    "sums.sum_missing",
+    "sums.sum_too_many",
+    "sums.sum_elsewhere",
+    "sums.sum_of_free",
+    "names.other_function",
+    "names.other_index",
+    "exchanges.other_name",
+    "sums.sum_along",
+    "powers.exponent",
+    "products.other_side_of_bar",
+    "activations.activation",
+    "missing_factors.missing_delta",
+    "missing_factors.ones_or_identity",
+    "extra_factors.factor_too_many",
+    "terms.constant_in_general",
+    "terms.term_too_many",
+    "missing_terms.partial",
+    "term_factors.term_factor",
+    "term_factors.jacobian_factor",
+    "missing_terms.missing_term",
+    "whole.diagonal_and_factor",
+    "whole.own_entries_alone",
+    "names.other_argument",
+    "exchanges.arguments_exchanged",
+    "powers.summand_inside",
+    "exchanges.changed_places",
+    "exchanges.other_layer",
+    "names.transpose_two",
+    "activations.everywhere",
+    "missing_factors.missing_factor",
+    "extra_factors.factor_to_divide",
+    "names.function_missing",
+    "names.other_variable",
+    "assumptions.unstated_sign",
+    "assumptions.sums_to_zero",
 )
 
 # Of a tensor of too many axes for matrix notation: what takes it away, or puts another one in its place.
-WITH_FEWER_AXES: tuple[Slips, ...] = (
-    extra_factors.factor_too_many,
-    names.other_argument,
-    names.other_variable,
+WITH_FEWER_AXES: tuple[str, ...] = (
+    "extra_factors.factor_too_many",
+    "names.other_argument",
+    "names.other_variable",
 )
 
 # So many texts are tried, and so many that fit in numbers are decided, before nobody knows.
@@ -119,11 +102,21 @@ SAYING_NOTHING = frozenset({"wrong-argument", "missing-term", "missing-factor"})
 LONG = 40
 
 
-class Line(Struct, frozen=True):
-    """What a line of a derivation is an equation with: the text of the start, and the derivation's scope."""
+def named(name: str) -> Slips:
+    """A diagnosis by its module and name. A module is imported when the first of its diagnoses is tried: most claims
+    are explained by an early one."""
+    module, _, function = name.partition(".")
+    slips: Slips = getattr(import_module(f"tensorgrad_cli.verify.diagnoses.{module}"), function)
+    return slips
 
-    start: str
-    scope: Scope
+
+def _tried_on(draft: Draft) -> tuple[str, ...]:
+    if draft.reading is None:
+        from tensorgrad_cli.verify.diagnoses.products import too_many_axes
+
+        if too_many_axes(draft):
+            return WITH_FEWER_AXES
+    return DIAGNOSES
 
 
 def diagnose(bench: Workbench, judged: Judged, line: Line | None = None) -> Diagnosis | None:
@@ -169,8 +162,8 @@ class Search:
 
     def found(self) -> Diagnosis | None:
         """The diagnosis, None where no candidate holds."""
-        for slips in WITH_FEWER_AXES if products.too_many_axes(self.draft) else DIAGNOSES:
-            found = self._first(slips)
+        for name in _tried_on(self.draft):
+            found = self._first(named(name))
             if found is not None:
                 return found
             if self._spent():
@@ -233,14 +226,16 @@ class Search:
         return Diagnosis(candidate.kind, candidate.message, text or self._truth())
 
     def _repair(self) -> str | None:
-        for slips in (names.transpose, names.other_index):
-            for other in slips(self.draft):
+        for name in ("names.transpose", "names.other_index"):
+            for other in named(name)(self.draft):
                 found = self._fitting(other, other.text) if other.text is not None else None
                 if found is not None and found.suggestion is not None:
                     return found.suggestion
         return None
 
     def _truth(self) -> str | None:
+        from tensorgrad_cli.verify.diagnoses import truth
+
         for text in truth.printed_truth(self.draft):
             tidy, trivial = self._tidied(text)
             if not trivial and self._holds(tidy):
@@ -265,6 +260,8 @@ def _unknown(draft: Draft) -> Diagnosis | None:
 
 def _difference(draft: Draft) -> str | None:
     """The claim minus the truth in its shortest form; None where all are long or none is known."""
+    from tensorgrad_cli.verify.diagnoses import truth
+
     wrong = draft.wrong
     if wrong is None:
         return None

@@ -154,12 +154,17 @@ def test_what_cannot_be_parsed_has_no_diagnosis() -> None:
     assert diagnose(bench_of("net"), found) is None
 
 
+@pytest.mark.parametrize("name", sorted({*module.DIAGNOSES, *module.WITH_FEWER_AXES}))
+def test_every_diagnosis_of_the_tables_exists(name: str) -> None:
+    assert callable(module.named(name))
+
+
 def test_a_crash_leaves_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(_: object) -> Any:
         raise ZeroDivisionError("oh")
 
     monkeypatch.delenv("TENSORGRAD_TRACEBACK", raising=False)
-    monkeypatch.setattr(module, "DIAGNOSES", (crash,))
+    monkeypatch.setattr(module, "named", lambda _: crash)
     found = diagnosed("net", "∂cost/∂s = t - s")
     assert found is not None and found.kind == "unknown"
     assert "ZeroDivisionError: oh" in found.message
