@@ -22,8 +22,8 @@ __all__ = ["FIELDS", "Field", "Integers", "Tables", "joined_tables", "powers"]
 Integers = NDArray[np.int64]
 
 # √2 - 1 is a square modulo no prime of the first class and modulo every one of the second.
-_FIRST = (273719, 461639, 167879, 1113719, 1241159, 1572359, 1721639)
-_SECOND = (338159, 350159, 119759, 135119, 830639, 1096079, 1608239)
+_FIRST = (167879, 273719, 461639, 1113719, 1241159, 1572359, 1721639)
+_SECOND = (119759, 135119, 338159, 350159, 830639, 1096079, 1608239)
 
 
 class Field(Struct, frozen=True, cache_hash=True):

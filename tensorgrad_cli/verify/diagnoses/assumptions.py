@@ -273,15 +273,20 @@ def _environment(change: Supposed, point: Point) -> Environment:
 def _supposed(draft: Draft, change: Supposed, number: int) -> tuple[Array, Array] | None:
     """Truth and claim under a supposition, without any bars."""
     reading = draft.reading
-    assert reading is not None
-    if reading.at:
+    if reading is None or reading.at:
         return None
+    return _plain(draft, _environment(change, draft.point(number)))
+
+
+def _plain(draft: Draft, environment: Environment) -> tuple[Array, Array] | None:
+    """Truth and claim at some tensors, without any bars."""
     from tensorgrad_cli.numeric.evaluate import evaluate
 
+    reading = draft.reading
+    assert reading is not None
     sides = [lowered(side.expression, draft.scope) for side in (reading.left, reading.right)]
     names = references(sides[0]) | references(sides[1])
     try:
-        environment = _environment(change, draft.point(number))
         filled = evaluate_chain(draft.bench.calculus.closure(names), environment)
         values = [np.asarray(evaluate(s, reading.free, filled), dtype=float) for s in sides]
     except (MemoryError, NotImplementedError, np.linalg.LinAlgError):
@@ -345,6 +350,10 @@ def _true_if_square(draft: Draft, a: Dimension, b: Dimension) -> bool:
         environment = redrawn(number, 1.0 if number < POINTS else BRANCH_SCALES[number % len(BRANCH_SCALES)])
         if environment is None:
             return False
+        if number == 0:
+            pair = _plain(draft, environment)
+            if pair is None or not draft.close(*pair):
+                return False
         found = _compared(draft, environment)
         if found == "different" or (number < POINTS and found != "equal"):
             return False
