@@ -14,7 +14,8 @@ from msgspec import Struct
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.model import Claim, Derivation, Spec
 from tensorgrad_cli.spec.read import read_path
-from tensorgrad_cli.verify.claims import Reading, attempt_claim
+from tensorgrad_cli.verify.read_claims import attempt_claim
+from tensorgrad_cli.verify.readings import Reading
 from tensorgrad_cli.verify.workbench import Workbench
 
 ROOT = Path(__file__).parent.parent

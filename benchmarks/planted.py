@@ -27,9 +27,11 @@ from truth import Judge
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.model import Claim
-from tensorgrad_cli.verify.claims import Judged, Reading, attempt_claim, judge_claim
+from tensorgrad_cli.verify.claims import Judged, judge_claim
 from tensorgrad_cli.verify.diagnose import diagnose
 from tensorgrad_cli.verify.diagnoses.draft import is_derivative
+from tensorgrad_cli.verify.read_claims import attempt_claim
+from tensorgrad_cli.verify.readings import Reading
 
 _serials = itertools.count(1)
 

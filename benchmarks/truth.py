@@ -35,8 +35,8 @@ from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.abstract import AbstractFunction
-from tensorgrad_cli.verify.claims import Reading
 from tensorgrad_cli.verify.points import Point
+from tensorgrad_cli.verify.readings import Reading
 from tensorgrad_cli.verify.workbench import Workbench
 
 Array = NDArray[Any]

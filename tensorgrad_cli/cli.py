@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from tensorgrad_cli.source import Issue, Source
     from tensorgrad_cli.spec.model import Spec
+    from tensorgrad_cli.verify.prepared import Outcome
     from tensorgrad_cli.verify.verdict import Problem, Report, SpecReport
 
 __all__ = ["ExitStatus", "cli", "main"]
@@ -337,27 +339,30 @@ def _checked(
     allow_python: bool,
     processes: int | None,
 ) -> Report:
+    started = time.perf_counter()
+    waiting = _begun(sources, layout, claims, processes)
+    begun = list(islice(waiting, 1))
+    # NumPy, above all: the first spec is read meanwhile.
     from msgspec.structs import replace
 
-    from tensorgrad_cli.verify.run import DEFAULT_SEED, check_spec, problem_of, report_of, unreadable
+    from tensorgrad_cli.verify.run import DEFAULT_SEED, check_prepared, problem_of, report_of, unreadable
 
-    started = time.perf_counter()
     specs: list[SpecReport] = []
     problems: list[Problem] = []
     progress = Progress()
     used = seed
     crashed = False
-    for path, source in sources:
+    for path, ready in chain(begun, waiting):
         try:
-            spec, issues = _read(path, source, layout)
+            spec, issues = ready()
             problems += [problem_of(issue, path) for issue in issues]
             if spec is None:
                 specs.append(unreadable(path))
-                continue
-            if used is None:
-                used = spec.check.seed
-            say = partial(progress.say, path)
-            specs.append(check_spec(spec, seed, claims, say, allow_python, processes))
+            else:
+                if used is None:
+                    used = spec.ground.spec.check.seed
+                say = partial(progress.say, path)
+                specs.append(check_prepared(spec, seed, say, allow_python, processes))
         except Exception as error:
             crashed = crashed or not isinstance(error, MemoryError)
             problems.append(problem_of(_crash(error), path))
@@ -366,6 +371,30 @@ def _checked(
     seconds = time.perf_counter() - started
     report = report_of(specs, problems, DEFAULT_SEED if used is None else used, seconds)
     return replace(report, internal=True) if crashed else report
+
+
+def _begun(
+    sources: Iterable[tuple[str, Source | Issue | None]],
+    layout: str | None,
+    claims: tuple[str, ...],
+    processes: int | None,
+) -> Iterator[tuple[str, Callable[[], Outcome]]]:
+    """The path of each spec with the call that reads and prepares it. The first one is begun in another process."""
+    from tensorgrad_cli.verify.processes import cores
+    from tensorgrad_cli.verify.reading_ahead import read_ahead
+
+    for number, (path, source) in enumerate(sources):
+        call = partial(_prepared, path, source, layout, claims)
+        yield path, read_ahead(call) if number == 0 and (processes or cores()) > 1 else call
+
+
+def _prepared(
+    path: str, source: Source | Issue | None, layout: str | None, claims: tuple[str, ...]
+) -> Outcome:
+    from tensorgrad_cli.verify.prepare import prepared
+
+    spec, issues = _read(path, source, layout)
+    return (prepared(spec, claims) if spec is not None else None), issues
 
 
 def _crash(error: Exception) -> Issue:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_right
 from functools import cached_property
+from typing import Any
 
 __all__ = ["Issue", "Source", "Span"]
 
@@ -133,6 +134,10 @@ class Issue(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is else made anew from the arguments of Exception, of which there is one.
+        return Issue, (self.code, self.span, self.message, self.help, self.others)
 
     def rendered(self, path: str = "") -> str:
         """The issue as a document: headline, place, source line, caret, help. Plain text."""

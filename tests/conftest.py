@@ -22,10 +22,10 @@ from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.chain_formulas import chain_checks, displayed, gradient_chain, pullback_of
-from tensorgrad_cli.verify.claims import Reading, attempt_claim
-from tensorgrad_cli.verify.derivations import read_derivation
 from tensorgrad_cli.verify.formulas import reading as reading_of
 from tensorgrad_cli.verify.ground import Ground
+from tensorgrad_cli.verify.read_claims import attempt_claim, read_derivation
+from tensorgrad_cli.verify.readings import Reading
 from tensorgrad_cli.verify.workbench import Workbench
 
 Check = Callable[[Equation, Scope, Naming], None]

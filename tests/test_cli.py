@@ -128,14 +128,14 @@ def test_a_crash_of_a_whole_spec_is_said_and_the_others_go_on(
     specs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (specs / "other.yaml").write_text(GOOD, encoding="utf-8")
-    true_check = running.check_spec
+    true_check = running.check_prepared
 
-    def check(spec: Any, *arguments: Any, **options: Any) -> Any:
-        if spec.path == "good.yaml":
+    def check(ready: Any, *arguments: Any, **options: Any) -> Any:
+        if ready.ground.spec.path == "good.yaml":
             raise ZeroDivisionError("while drawing points")
-        return true_check(spec, *arguments, **options)
+        return true_check(ready, *arguments, **options)
 
-    monkeypatch.setattr(running, "check_spec", check)
+    monkeypatch.setattr(running, "check_prepared", check)
     result = call("check", "good.yaml", "other.yaml", "failing.yaml", "--format", "json")
     report = json.loads(result.stdout)
     assert result.return_value == 3
@@ -160,7 +160,7 @@ def test_too_little_memory_is_no_bug_of_ours(specs: Path, monkeypatch: pytest.Mo
     def check(*_: Any, **__: Any) -> Any:
         raise MemoryError("8 GB")
 
-    monkeypatch.setattr(running, "check_spec", check)
+    monkeypatch.setattr(running, "check_prepared", check)
     result = call("check", "good.yaml")
     assert result.return_value == 2
     assert "error[too-large]" in result.stdout
@@ -170,7 +170,7 @@ def test_an_interrupt_is_130(specs: Path, monkeypatch: pytest.MonkeyPatch, capsy
     def interrupted(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "check_spec", interrupted)
+    monkeypatch.setattr(running, "check_prepared", interrupted)
     monkeypatch.setattr(sys, "argv", ["tensorgrad", "check", "good.yaml"])
     assert commands._main() == 130
     assert "interrupted" in capsys.readouterr().err

@@ -18,8 +18,8 @@ from tensorgrad_cli.algebra.library import Scope
 from tensorgrad_cli.algebra.matrix import matrix_value
 from tensorgrad_cli.algebra.occurrences import is_indexed, place_of
 from tensorgrad_cli.algebra.reading import Reading
+from tensorgrad_cli.algebra.side import Side
 from tensorgrad_cli.algebra.sides import (
-    Side,
     filled,
     indexed_side,
     is_number,
@@ -37,7 +37,6 @@ from tensorgrad_cli.source import Issue
 __all__ = [
     "Elaborated",
     "ElaboratedStep",
-    "Side",
     "elaborate_equation",
     "elaborate_expression",
     "elaborate_function",

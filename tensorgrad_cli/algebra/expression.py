@@ -47,6 +47,7 @@ __all__ = [
     "negate",
     "position_indices",
     "power",
+    "serials_from",
     "size",
     "subtract",
     "summation",
@@ -291,6 +292,15 @@ def position_indices(positions: Iterable[Position]) -> frozenset[Index]:
 
 
 _serials = itertools.count(1)
+
+
+def serials_from(least: int) -> int:
+    """See to it that serials given from now on are at least as large: expressions made in another process have
+    smaller ones. Returns the next."""
+    global _serials
+    least = max(least, next(_serials))
+    _serials = itertools.count(least)
+    return least
 
 
 def fresh(index: Index) -> Index:

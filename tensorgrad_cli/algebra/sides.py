@@ -6,15 +6,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from msgspec import Struct
-
 from tensorgrad_cli.algebra.expression import Expression, Index, Op
 from tensorgrad_cli.algebra.index_notation import read_side
 from tensorgrad_cli.algebra.matrix import matrix_value
 from tensorgrad_cli.algebra.occurrences import children, is_indexed, terms_of
 from tensorgrad_cli.algebra.offers import offer_brackets
-from tensorgrad_cli.algebra.ranges import shape_words
 from tensorgrad_cli.algebra.reading import LETTERS, Reading
+from tensorgrad_cli.algebra.side import Side
 from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.values import Value
 from tensorgrad_cli.algebra.walking import occurring, references
@@ -22,7 +20,6 @@ from tensorgrad_cli.notation.tree import Call, Indexed, Name, Tree, WrittenSum
 from tensorgrad_cli.source import Issue
 
 __all__ = [
-    "Side",
     "filled",
     "indexed_side",
     "is_number",
@@ -32,20 +29,6 @@ __all__ = [
     "room",
     "same_shape",
 ]
-
-
-class Side(Struct, frozen=True):
-    """One side: `indices` are its axes in order, `row` a row vector, `matrix` whether in matrix notation."""
-
-    expression: Expression
-    indices: tuple[Index, ...]
-    row: bool = False
-    matrix: bool = False
-
-    @property
-    def words(self) -> str:
-        """The shape in words: 'a scalar', 'a column of n', 'm×n'."""
-        return shape_words((index.dimension for index in self.indices), self.row)
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from tensorgrad_cli.numeric.probe import scales
 from tensorgrad_cli.spec.model import CheckOptions
 from tensorgrad_cli.verify.certificate import EPS, JITTER_SAFETY, Certificate, Symmetry, bar_of
 from tensorgrad_cli.verify.points import Point
-from tensorgrad_cli.verify.projected import projected
 from tensorgrad_cli.verify.variation import Variation, variation
 
 __all__ = [
@@ -118,6 +117,8 @@ def certify_together(
     calculus.extend((), derivatives)
     moving = variation(calculus, numerator, names, derivatives[0].own, point)
     method = options.method if options.method != "auto" and moving.analytic else "central"
+    from tensorgrad_cli.verify.projected import projected
+
     found = projected(calculus, derivatives, moving, point, options, seed, method)
     return {
         derivative.name: certificate
@@ -151,6 +152,8 @@ def _certified(
 ) -> Certificate:
     large = moving.at.size > projection.FULL_UP_TO or moving.at.size * moving.outputs > FULL_ENTRIES
     if options.mode == "projected" or (options.mode == "auto" and large):
+        from tensorgrad_cli.verify.projected import projected
+
         (found,) = projected(calculus, (derivative,), moving, point, options, seed, method, known_zero)
         return found
     return _full(calculus, derivative, moving, point, options, seed, method, known_zero)

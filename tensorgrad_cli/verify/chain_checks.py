@@ -6,30 +6,25 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Chain, Equation
 from tensorgrad_cli.numeric import projection
-from tensorgrad_cli.render import matrix, text
-from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.verify.certify import Certificate
-from tensorgrad_cli.verify.chain_formulas import ChainCheck, displayed, gradient_chain, pullback_of
-from tensorgrad_cli.verify.formulas import formula
-from tensorgrad_cli.verify.readable import REMARK, as_derivative
-from tensorgrad_cli.verify.remarks import derivative_remarks
+from tensorgrad_cli.verify.prepared import ChainCheck, Printed
 from tensorgrad_cli.verify.verdict import Counterexample, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench
 
 __all__ = ["check_derivative", "error_of"]
 
 
-def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
-    """A derivative of ours against finite differences, with its formulas."""
+def check_derivative(bench: Workbench, check: ChainCheck, shown: Printed | None = None) -> Result:
+    """A derivative of ours against finite differences, with its formulas, which may have been printed before."""
+    if shown is None:
+        from tensorgrad_cli.verify.printed import printed
+
+        shown = printed(bench, check)
     derivative = check.derivative
-    equation, shown = displayed(bench, check)
     certificate = bench.certificate(derivative.name)
     assert certificate is not None
     verdict, reason = _verdict(certificate)
-    under = (pullback_of(bench, check),) if check.kind == "step" else gradient_chain(bench, check)
-    naming = bench.naming(extra=(shown,))
     sizes = bench.points[0].sizes
     step = next((s for s in bench.spec.chain if s.name == derivative.numerator), None)
     here = step if check.kind == "step" else None
@@ -43,23 +38,20 @@ def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
         line=span.line if span else None,
         column=span.column if span else None,
         source=here.source.text if here is not None else "",
-        reading=text.equation(equation, naming, implied=False),
-        remarks=(
-            *derivative_remarks(bench, (derivative,)),
-            *((REMARK,) if as_derivative(bench, equation) else ()),
-        ),
+        reading=shown.reading,
+        remarks=shown.remarks,
         of=bench.scope.spelling(derivative.numerator),
         wrt=tuple(bench.scope.spelling(name) for name in derivative.denominators),
-        rank=len(equation.indices),
-        shape=tuple(index.dimension.size(sizes) for index in equation.indices),
-        formula=formula(equation, naming),
+        rank=len(shown.axes),
+        shape=tuple(dimension.size(sizes) for _, dimension in shown.axes),
+        formula=shown.formula,
         error=error_of(certificate),
-        counterexample=_counterexample(bench, equation, certificate) if reason == "internal" else None,
+        counterexample=_counterexample(bench, shown, certificate) if reason == "internal" else None,
         message="finite differences contradict our own derivative: a bug of ours"
         if reason == "internal"
         else "",
         note=here.note if here is not None else None,
-        details=tuple(_details(bench, check, certificate, under, naming)),
+        details=(*shown.under, *_details(bench, check, certificate)),
     )
 
 
@@ -89,18 +81,7 @@ def error_of(certificate: Certificate) -> Error:
     )
 
 
-def _details(
-    bench: Workbench, check: ChainCheck, certificate: Certificate, under: Chain, naming: Naming
-) -> Iterator[tuple[str, str]]:
-    if check.kind == "step":
-        (equation,) = under
-        yield "pullback", text.equation(equation, naming)
-        written = matrix.equation(equation, naming)
-        if written is not None:
-            yield "matrix", written
-    elif check.kind == "gradient" and len(under) > 1:
-        for equation in under:
-            yield "through", text.equation(equation, naming)
+def _details(bench: Workbench, check: ChainCheck, certificate: Certificate) -> Iterator[tuple[str, str]]:
     if certificate.missed is not None:
         yield "projected", _chance(certificate.missed)
     if certificate.comparison.reason == "kink":
@@ -141,10 +122,10 @@ def _kink(bench: Workbench, check: ChainCheck, certificate: Certificate) -> str:
     )
 
 
-def _counterexample(bench: Workbench, equation: Equation, certificate: Certificate) -> Counterexample:
+def _counterexample(bench: Workbench, shown: Printed, certificate: Certificate) -> Counterexample:
     c = certificate.comparison
     return Counterexample(
-        at={index.name: int(k) for index, k in zip(equation.indices, c.worst, strict=True)},
+        at={name: int(k) for (name, _), k in zip(shown.axes, c.worst, strict=True)},
         claim=c.claim,
         derivative=c.truth,
         ratio=c.claim / c.truth if c.truth else None,

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from tensorgrad_cli.algebra.expression import (
     Derivative,
     Equation,
@@ -21,31 +19,24 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.substitution import freshened, substitute
-from tensorgrad_cli.algebra.walking import mapped, nodes, occurring, references
+from tensorgrad_cli.algebra.walking import mapped, nodes, references
 from tensorgrad_cli.calculus.chain import jacobian, pullback
 from tensorgrad_cli.verify.formulas import bar
 from tensorgrad_cli.verify.ground import Ground
+from tensorgrad_cli.verify.prepared import ChainCheck
 from tensorgrad_cli.verify.readable import by_own_derivatives, readable, readable_chain, unevaluated
 
-__all__ = ["ChainCheck", "chain_checks", "displayed", "gradient_chain", "pullback_of", "read_by"]
+__all__ = ["chain_checks", "displayed", "gradient_chain", "pullback_of"]
 
 # A total derivative of more nodes than this is given as a chain of cotangents only.
 SHORT = 40
-
-
-class ChainCheck(Struct, frozen=True):
-    """One derivative to print and to check: `kind` is 'step', 'gradient' or 'hessian'."""
-
-    id: str
-    kind: str
-    derivative: Derivative
 
 
 def chain_checks(ground: Ground) -> Iterator[ChainCheck]:
     """The derivatives of a chain in the order of the report: steps, then gradients, then Hessians."""
     spec, spell = ground.spec, ground.scope.spelling
     for step in spec.chain:
-        for name in read_by(ground, step.name):
+        for name in ground.read_by(step.name):
             own = Derivative(derivative_name(step.name, (name,), True), step.name, (name,), True)
             yield ChainCheck(f"step:{spell(step.name)}/{spell(name)}", "step", own)
     if spec.loss is None:
@@ -61,20 +52,6 @@ def chain_checks(ground: Ground) -> Iterator[ChainCheck]:
             "hessian",
             Derivative(derivative_name(spec.loss, pair), spec.loss, pair),
         )
-
-
-def read_by(ground: Ground, step: str) -> tuple[str, ...]:
-    """The tensors and steps that a step's equation reads, in order; integer tensors are no variables."""
-    found: dict[str, None] = {}
-    for part in occurring(ground.calculus.equations[step].expression):
-        if isinstance(part, Ref) and part.tensor in ground.calculus.shapes:
-            found.setdefault(part.tensor)
-    tensors = ground.spec.tensors
-    return tuple(
-        name
-        for name in found
-        if name[0] not in "∂‹" and not (name in tensors and tensors[name].values == "integers")
-    )
 
 
 def displayed(ground: Ground, check: ChainCheck) -> tuple[Equation, Derivative]:

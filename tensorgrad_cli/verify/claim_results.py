@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from tensorgrad_cli.algebra.elaborate import Side
 from tensorgrad_cli.algebra.expression import Ref
 from tensorgrad_cli.algebra.normal import normal_form
+from tensorgrad_cli.algebra.side import Side
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.render.naming import Naming
-from tensorgrad_cli.verify.claims import Judged, Line
+from tensorgrad_cli.verify.claims import Judged
 from tensorgrad_cli.verify.decide import Answer
 from tensorgrad_cli.verify.formulas import reading as written
 from tensorgrad_cli.verify.formulas import shown
+from tensorgrad_cli.verify.readings import Line
 from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import LEFT_AND_RIGHT, Counterexample, Diagnosis, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench

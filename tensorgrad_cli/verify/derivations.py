@@ -5,70 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from msgspec import Struct
-from msgspec.structs import replace
-
-from tensorgrad_cli.algebra.elaborate import Side
-from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.algebra.side import Side
 from tensorgrad_cli.source import Issue
 from tensorgrad_cli.spec.model import Derivation, Line
 from tensorgrad_cli.verify.claim_results import claim_result, meets
-from tensorgrad_cli.verify.claims import (
-    Judged,
-    Reading,
-    judge,
-    judge_claim,
-    local_scope,
-    prepare,
-    read_line,
-    read_start,
-)
-from tensorgrad_cli.verify.claims import Line as EquationWith
+from tensorgrad_cli.verify.claims import Judged, judge, judge_claim
+from tensorgrad_cli.verify.readings import Line as EquationWith
+from tensorgrad_cli.verify.readings import ReadDerivation, Reading
 from tensorgrad_cli.verify.verdict import Result
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["ReadDerivation", "derivation_results", "read_derivation", "summary_of"]
+__all__ = ["derivation_results", "summary_of"]
 
 WRONG = ("refuted", "ill-formed")
-
-
-class ReadDerivation(Struct, frozen=True):
-    """A derivation as read: its start, and each line as an equation with the start; issues where it is not."""
-
-    number: int
-    derivation: Derivation
-    start: Side | Issue
-    lines: tuple[Reading | Issue, ...]
-    scope: Scope | None = None
-
-
-def read_derivation(bench: Workbench, number: int, derivation: Derivation) -> ReadDerivation:
-    """Read a derivation; never raises for what is written in it."""
-    try:
-        scope = local_scope(bench, derivation.where)
-        start, derivatives, remarks = read_start(bench, derivation.start, f"d{number}.0.", scope)
-    except Issue as issue:
-        return ReadDerivation(number, derivation, issue, (issue,) * len(derivation.lines))
-    lines = [
-        _read(bench, line, start, f"d{number}.{k}.", scope) for k, line in enumerate(derivation.lines, 1)
-    ]
-    if lines and not isinstance(lines[0], Issue):
-        # What is to be said of the start is said of the first line, which is an equation with it.
-        lines[0] = replace(
-            lines[0],
-            derivatives=(*derivatives, *lines[0].derivatives),
-            remarks=(*remarks, *lines[0].remarks),
-        )
-    return ReadDerivation(number, derivation, start, tuple(lines), scope)
-
-
-def _read(bench: Workbench, line: Line, start: Side, prefix: str, scope: Scope) -> Reading | Issue:
-    try:
-        reading = read_line(bench, line.source, start, prefix, scope)
-        prepare(bench, reading)
-        return reading
-    except Issue as issue:
-        return issue
 
 
 def derivation_results(bench: Workbench, read: ReadDerivation) -> tuple[list[Result], list[str]]:

@@ -19,11 +19,12 @@ from tensorgrad_cli.algebra.rewrite import difference
 from tensorgrad_cli.algebra.walking import nodes, references
 from tensorgrad_cli.notation.parse import parse_equation
 from tensorgrad_cli.source import Issue, Source
-from tensorgrad_cli.verify.claims import Judged, Line
+from tensorgrad_cli.verify.claims import Judged
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft, is_derivative
 from tensorgrad_cli.verify.diagnoses.plain import says_nothing, untidy
 from tensorgrad_cli.verify.diagnoses.splice import put
 from tensorgrad_cli.verify.formulas import shown
+from tensorgrad_cli.verify.readings import Line
 from tensorgrad_cli.verify.verdict import Diagnosis
 from tensorgrad_cli.verify.workbench import Workbench
 

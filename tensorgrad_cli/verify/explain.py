@@ -18,12 +18,14 @@ from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.chain_checks import check_derivative
 from tensorgrad_cli.verify.chain_formulas import chain_checks
 from tensorgrad_cli.verify.claim_results import claim_result
-from tensorgrad_cli.verify.claims import Judged, Reading, attempt_claim, judge, judge_claim
+from tensorgrad_cli.verify.claims import Judged, judge, judge_claim, question_of
 from tensorgrad_cli.verify.decide import Answer, numbers, written_out
-from tensorgrad_cli.verify.derivations import ReadDerivation, derivation_results, read_derivation
+from tensorgrad_cli.verify.derivations import derivation_results
 from tensorgrad_cli.verify.explain_derivative import explain_derivative
 from tensorgrad_cli.verify.formulas import shown
 from tensorgrad_cli.verify.ground import Ground
+from tensorgrad_cli.verify.read_claims import attempt_claim, read_derivation
+from tensorgrad_cli.verify.readings import ReadDerivation, Reading
 from tensorgrad_cli.verify.run import seed_of
 from tensorgrad_cli.verify.verdict import Result
 from tensorgrad_cli.verify.workbench import Workbench
@@ -154,7 +156,7 @@ def _short(expression: Expression, naming: Naming) -> str:
 def _decision(bench: Workbench, judged: Judged, result: Result) -> Iterator[str]:
     """The three ways in their order, as far as they were gone."""
     assert judged.reading is not None
-    question = judged.reading.question
+    question = question_of(judged.reading)
     left, right = (lowered(side, bench.scope) for side in (question.left, question.right))
     yield from _titled("Decision")
     if result.proof is not None and result.proof.by == "normal-form":
@@ -203,7 +205,7 @@ def _bound(bound: float | None) -> str:
 def _numbers(bench: Workbench, judged: Judged) -> Iterator[str]:
     """The worst entry at each of the first points: sizes differ from point to point."""
     assert judged.reading is not None and judged.answer is not None
-    question = judged.reading.question
+    question = question_of(judged.reading)
     if judged.layout is not None or len(question.free) != len(judged.reading.left.indices):
         return
     yield from _titled("Numbers at the worst entry")

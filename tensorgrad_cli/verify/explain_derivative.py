@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorgrad_cli.render import ascii
-from tensorgrad_cli.verify.chain_formulas import ChainCheck, displayed
+from tensorgrad_cli.verify.chain_formulas import displayed
+from tensorgrad_cli.verify.prepared import ChainCheck
 from tensorgrad_cli.verify.taylor import plot, remainders
 from tensorgrad_cli.verify.verdict import Result
 from tensorgrad_cli.verify.workbench import Workbench

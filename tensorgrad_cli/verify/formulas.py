@@ -1,16 +1,14 @@
-"""Formulas of a report: an equation in each notation, and the naming that they share."""
+"""Formulas of a report: how an equation was read, and the naming that all formulas share."""
 
 from __future__ import annotations
 
-from tensorgrad_cli.algebra.expression import ONE, Add, Chain, Derivative, Equation, Expression, Index
+from tensorgrad_cli.algebra.expression import ONE, Add, Chain, Derivative, Expression, Index
 from tensorgrad_cli.algebra.library import BUILTINS, OWN, Scope
 from tensorgrad_cli.calculus.chain import Calculus
-from tensorgrad_cli.render import latex, matrix, text
-from tensorgrad_cli.render.einsum import einsum_subscripts
+from tensorgrad_cli.render import text
 from tensorgrad_cli.render.naming import Naming, bar_spelling, free_names
-from tensorgrad_cli.verify.verdict import Formula
 
-__all__ = ["bar", "formula", "naming_of", "reading", "shown"]
+__all__ = ["bar", "naming_of", "reading", "shown"]
 
 
 def bar(name: str) -> str:
@@ -43,16 +41,6 @@ def naming_of(
         functions=frozenset({*scope.abstract, *scope.defined, *scope.applied}),
         dimensions=frozenset(scope.dimensions),
         layout=scope.layout,
-    )
-
-
-def formula(equation: Equation, naming: Naming) -> Formula:
-    """An equation in every notation."""
-    return Formula(
-        text=text.equation(equation, naming),
-        latex=latex.equation(equation, naming),
-        matrix=matrix.equation(equation, naming),
-        einsum=einsum_subscripts(equation.expression, equation.indices),
     )
 
 

@@ -67,6 +67,19 @@ class Ground:
         facts = self.spec.dims.items()
         return tuple((name, sign, other) for name, fact in facts for sign, other in fact.conditions)
 
+    def read_by(self, step: str) -> tuple[str, ...]:
+        """The tensors and steps that a step's equation reads, in order; integer tensors are no variables."""
+        found: dict[str, None] = {}
+        for part in occurring(self.calculus.equations[step].expression):
+            if isinstance(part, Ref) and part.tensor in self.calculus.shapes:
+                found.setdefault(part.tensor)
+        tensors = self.spec.tensors
+        return tuple(
+            name
+            for name in found
+            if name[0] not in "∂‹" and not (name in tensors and tensors[name].values == "integers")
+        )
+
     def reached(self, loss: str, name: str) -> bool:
         """Whether a step depends on a tensor or step at all."""
         seen = {loss}

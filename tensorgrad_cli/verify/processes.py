@@ -1,6 +1,6 @@
-"""Checks side by side: independent tasks, shared out among forked processes.
+"""Work in forked processes: one task begun ahead, and independent tasks side by side.
 
-Each process takes the next task from a pipe that all read, as make's jobserver hands out its tokens, so that a long
+Of the latter each process takes the next task from a pipe that all read, as make's jobserver hands out its tokens, so that a long
 one holds nobody up. A process that is forked knows all that was read and drawn before; what it finds goes back as
 msgpack. Where there is no fork, or another thread may hold a lock, everything is done here.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
-__all__ = ["Task", "cores", "side_by_side"]
+__all__ = ["Task", "ahead", "cores", "side_by_side"]
 
 T = TypeVar("T")
 
@@ -58,9 +58,7 @@ def side_by_side(queues: Sequence[Sequence[Task[T]]], kind: type[T], processes: 
     if processes > 1:
         pipes = [_tickets(sorted(range(*pair), key=lambda k: not tasks[k].long)) for pair in pairwise(starts)]
         workers = [
-            worker
-            for k in range(1, processes)
-            if (worker := _forked(_turned(pipes, k), tasks, kind)) is not None
+            worker for k in range(1, processes) if (worker := _forked(_turned(pipes, k), tasks)) is not None
         ]
         done.update(_worked(pipes, tasks))
         for worker in workers:
@@ -99,10 +97,50 @@ def _worked(pipes: Sequence[int], tasks: Sequence[Task[T]]) -> Iterator[tuple[in
                 yield number, tasks[number].run()
 
 
-def _forked(pipes: Sequence[int], tasks: Sequence[Task[T]], kind: type[T]) -> Worker | None:
+def ahead(task: Callable[[], T], worth: Callable[[T], bool]) -> Callable[[], T]:
+    """A task begun in another process while this one does something else. The call that is returned waits for it; it
+    does the task here where it failed there, or where its value was not `worth` sending, which is by pickle."""
+    worker = _child(lambda: _pickled(task, worth)) if _forks() else None
+
+    def value() -> T:
+        data = _data(worker) if worker is not None else b""
+        if not data:
+            return task()
+        import pickle
+
+        found: T = pickle.loads(data)
+        return found
+
+    return value
+
+
+def _pickled(task: Callable[[], T], worth: Callable[[T], bool]) -> bytes:
+    import pickle
+
+    found = task()
+    return pickle.dumps(found, protocol=pickle.HIGHEST_PROTOCOL) if worth(found) else b""
+
+
+def _forked(pipes: Sequence[int], tasks: Sequence[Task[T]]) -> Worker | None:
     """Another process at work on the tasks; None where none is to be had."""
-    reader, writer = os.pipe()
     parent = os.getpid()
+
+    def work() -> bytes:
+        import msgspec
+
+        found: list[tuple[int, T]] = []
+        for result in _worked(pipes, tasks):
+            found.append(result)
+            if os.getppid() != parent:
+                return b""
+        return msgspec.msgpack.encode(found)
+
+    return _child(work)
+
+
+def _child(work: Callable[[], bytes]) -> Worker | None:
+    """A forked process that sends some bytes and ends; None where none is to be had."""
+    reader, writer = os.pipe()
     try:
         with warnings.catch_warnings():
             # The only other threads are the first one, which waits for this one, and those of BLAS, which
@@ -119,27 +157,25 @@ def _forked(pipes: Sequence[int], tasks: Sequence[Task[T]], kind: type[T]) -> Wo
     status = 1
     try:
         os.close(reader)
-        import msgspec
-
-        found: list[tuple[int, T]] = []
-        for result in _worked(pipes, tasks):
-            found.append(result)
-            if os.getppid() != parent:
-                os._exit(status)
+        data = work()
         with os.fdopen(writer, "wb") as out:
-            out.write(msgspec.msgpack.encode(found))
+            out.write(data)
         status = 0
     finally:
         os._exit(status)
+
+
+def _data(worker: Worker) -> bytes:
+    """What a process sent; nothing of one that failed."""
+    with os.fdopen(worker.results, "rb") as sent:
+        data = sent.read()
+    _, status = os.waitpid(worker.pid, 0)
+    return b"" if status else data
 
 
 def _results(worker: Worker, kind: type[T]) -> list[tuple[int, T]]:
     """What a process found; nothing of one that failed."""
     import msgspec
 
-    with os.fdopen(worker.results, "rb") as found:
-        data = found.read()
-    _, status = os.waitpid(worker.pid, 0)
-    if status or not data:
-        return []
-    return msgspec.msgpack.decode(data, type=list[tuple[int, kind]])  # type: ignore[valid-type]
+    data = _data(worker)
+    return msgspec.msgpack.decode(data, type=list[tuple[int, kind]]) if data else []  # type: ignore[valid-type]

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, count, groupby
+from itertools import chain, groupby
 
 import numpy as np
 from msgspec import Struct
 
 from tensorgrad_cli import __version__
 from tensorgrad_cli.render import text
-from tensorgrad_cli.source import Issue, Source
+from tensorgrad_cli.source import Issue
 from tensorgrad_cli.spec.model import Claim, Spec
 from tensorgrad_cli.verify.chain_checks import check_derivative
-from tensorgrad_cli.verify.chain_formulas import ChainCheck, chain_checks
 from tensorgrad_cli.verify.claim_results import claim_result
-from tensorgrad_cli.verify.claims import Reading, attempt_claim, judge_claim
-from tensorgrad_cli.verify.derivations import ReadDerivation, derivation_results, read_derivation
+from tensorgrad_cli.verify.claims import judge_claim
+from tensorgrad_cli.verify.derivations import derivation_results
+from tensorgrad_cli.verify.prepared import ChainCheck, Prepared, Printed
 from tensorgrad_cli.verify.processes import Task, cores, side_by_side
+from tensorgrad_cli.verify.readings import ReadDerivation, Reading
 from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import Problem, Report, Result, SpecReport
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["check_spec", "problem_of", "report_of", "unreadable"]
+__all__ = ["check_prepared", "check_spec", "problem_of", "report_of", "unreadable"]
 
 DEFAULT_SEED = 20_240_501
 # A process is forked for no fewer tasks than these, and by itself only where tensors and steps have no more entries.
@@ -41,15 +42,28 @@ def check_spec(
     allow_python: bool = False,
     processes: int | None = 1,
 ) -> SpecReport:
-    """All checks of a spec. `claims` are further ones, from the command line. So many `processes` work on them;
-    None stands for as many as there are cores, where arrays are small: BLAS has threads of its own for large ones."""
+    """All checks of a spec. `claims` are further ones, from the command line; the rest as in `check_prepared`."""
+    from tensorgrad_cli.verify.prepare import prepared
+
+    return check_prepared(prepared(spec, claims), seed, progress, allow_python, processes)
+
+
+def check_prepared(
+    ready: Prepared,
+    seed: int | None = None,
+    progress: Callable[[str], None] | None = None,
+    allow_python: bool = False,
+    processes: int | None = 1,
+) -> SpecReport:
+    """All checks of a spec that was prepared. So many `processes` work on them; None stands for as many as there are
+    cores, where arrays are small: BLAS has threads of its own for large ones."""
     started = time.perf_counter()
-    seed = seed_of(spec, seed)
-    bench = Workbench(spec, seed)
+    spec = ready.ground.spec
+    bench = Workbench.on(ready.ground, seed_of(spec, seed))
     results: list[Result] = []
     summaries: list[str] = []
     with np.errstate(all="ignore"):
-        for batch in _batches(bench, claims, progress, allow_python, processes):
+        for batch in _batches(bench, ready, progress, allow_python, processes):
             results += batch.results
             summaries += batch.summaries
     if os.environ.get("TENSORGRAD_TRACEBACK"):
@@ -98,26 +112,28 @@ class Batch(Struct, frozen=True):
 
 def _batches(
     bench: Workbench,
-    claims: Iterable[str],
+    ready: Prepared,
     progress: Callable[[str], None] | None,
     allow_python: bool,
     processes: int | None,
 ) -> Iterator[Batch]:
     say = progress or (lambda _: None)
-    checks = tuple(chain_checks(bench))
-    every = (*bench.spec.claims, *(Claim(Source("--claim", text_)) for text_ in claims))
-    read = [attempt_claim(bench, claim, f"c{number}.") for number, claim in enumerate(every, 1)]
-    derivations = [read_derivation(bench, n, d) for n, d in enumerate(bench.spec.derivations, 1)]
-    together = groupby(checks, _certified_with)
+    together = groupby(ready.checks, _certified_with)
     queues = (
-        [Task(partial(_derivatives, bench, say, tuple(group))) for _, group in together],
+        [
+            Task(partial(_derivatives, bench, say, [(c, ready.printed.get(c.id)) for c in group]))
+            for _, group in together
+        ],
         [
             # A slip takes longer to explain than a true line to prove.
             *(
                 Task(partial(_claim, bench, say, number, claim, reading), long=claim.expect == "refuted")
-                for number, claim, reading in zip(count(1), every, read, strict=False)
+                for number, (claim, reading) in enumerate(ready.claims, 1)
             ),
-            *(Task(partial(_derivation, bench, say, derivation), long=True) for derivation in derivations),
+            *(
+                Task(partial(_derivation, bench, say, derivation), long=True)
+                for derivation in ready.derivations
+            ),
         ],
     )
     if processes is None:
@@ -159,11 +175,13 @@ def _user_code(bench: Workbench, say: Callable[[str], None], allow_python: bool)
         yield Batch((guarded(id_, "implementation", check),))
 
 
-def _derivatives(bench: Workbench, say: Callable[[str], None], checks: tuple[ChainCheck, ...]) -> Batch:
+def _derivatives(
+    bench: Workbench, say: Callable[[str], None], checks: Sequence[tuple[ChainCheck, Printed | None]]
+) -> Batch:
     results = []
-    for check in checks:
+    for check, shown in checks:
         say(check.id)
-        results.append(guarded(check.id, check.kind, partial(check_derivative, bench, check)))
+        results.append(guarded(check.id, check.kind, partial(check_derivative, bench, check, shown)))
     return Batch(tuple(results))
 
 

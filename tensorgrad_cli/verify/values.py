@@ -22,9 +22,9 @@ from tensorgrad_cli.notation.names import canonical
 from tensorgrad_cli.numeric.compare import Comparison, compare, rounding_bar
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.certify import bar_of
-from tensorgrad_cli.verify.claims import read_start
 from tensorgrad_cli.verify.numeric_slips import numeric_slip
 from tensorgrad_cli.verify.points import Point
+from tensorgrad_cli.verify.read_claims import read_start
 from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import Counterexample, Diagnosis, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench

@@ -19,7 +19,6 @@ from tensorgrad_cli.numeric.environment import DEFAULT_MEMORY, Environment
 from tensorgrad_cli.numeric.sample import Facts, draw, draw_sizes, implied_facts
 from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.certify import Certificate, certify, certify_together
-from tensorgrad_cli.verify.chain_formulas import read_by
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.points import Point
 
@@ -75,6 +74,17 @@ class Workbench(Ground):
 
     def __init__(self, spec: Spec, seed: int) -> None:
         super().__init__(spec)
+        self._begin(seed)
+
+    @classmethod
+    def on(cls, ground: Ground, seed: int) -> Workbench:
+        """A workbench that begins with what was worked out on a ground, and takes it over."""
+        bench = cls.__new__(cls)
+        bench.__dict__.update(ground.__dict__)
+        bench._begin(seed)
+        return bench
+
+    def _begin(self, seed: int) -> None:
         self.seed = seed
         self._certificates: dict[str, Certificate] = {}
         self._tried: set[tuple[str, bool]] = set()
@@ -266,7 +276,7 @@ class Workbench(Ground):
             return
         if derivative.own:
             names = (
-                read_by(self, derivative.numerator) if derivative.numerator in self.calculus.equations else ()
+                self.read_by(derivative.numerator) if derivative.numerator in self.calculus.equations else ()
             )
         elif derivative.numerator == self.spec.loss:
             tensors = self.spec.tensors

@@ -12,8 +12,8 @@ import pytest
 import tensorgrad_cli
 from tensorgrad_cli.source import Issue
 from tensorgrad_cli.spec.read import read_path
-from tensorgrad_cli.verify.claims import read_claim
 from tensorgrad_cli.verify.codes import Code, codes, example, explain_code, near_codes
+from tensorgrad_cli.verify.read_claims import read_claim
 from tensorgrad_cli.verify.values import asked_derivative
 from tensorgrad_cli.verify.workbench import Workbench
 

@@ -19,9 +19,10 @@ from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.model import Claim
 from tensorgrad_cli.spec.read import read, read_path
 from tensorgrad_cli.verify import diagnose as module
-from tensorgrad_cli.verify.claims import Judged, attempt_claim, judge_claim
+from tensorgrad_cli.verify.claims import Judged, judge_claim
 from tensorgrad_cli.verify.diagnose import diagnose
 from tensorgrad_cli.verify.diagnoses.plain import says_nothing
+from tensorgrad_cli.verify.read_claims import attempt_claim
 from tensorgrad_cli.verify.run import check_spec
 from tensorgrad_cli.verify.verdict import Diagnosis, Result
 from tensorgrad_cli.verify.workbench import Workbench

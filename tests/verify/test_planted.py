@@ -17,7 +17,8 @@ import pytest
 from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.model import Claim
 from tensorgrad_cli.spec.read import read
-from tensorgrad_cli.verify.claims import Reading, attempt_claim
+from tensorgrad_cli.verify.read_claims import attempt_claim
+from tensorgrad_cli.verify.readings import Reading
 from tensorgrad_cli.verify.workbench import Workbench
 
 ROOT = Path(__file__).parent.parent.parent

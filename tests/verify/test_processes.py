@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tensorgrad_cli.spec.read import read_path
-from tensorgrad_cli.verify.claims import attempt_claim, judge_claim
-from tensorgrad_cli.verify.processes import Task, cores, side_by_side
+from tensorgrad_cli.verify.claims import judge_claim
+from tensorgrad_cli.verify.processes import Task, ahead, cores, side_by_side
+from tensorgrad_cli.verify.read_claims import attempt_claim
 from tensorgrad_cli.verify.run import check_spec, seed_of
 from tensorgrad_cli.verify.verdict import Proof, SpecReport
 from tensorgrad_cli.verify.workbench import Workbench
@@ -102,6 +103,24 @@ def test_no_process_and_no_pipe_is_left_behind() -> None:
     assert open_files() == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.parametrize("act", [lambda: os._exit(0), lambda: os._exit(3), lambda: 1 // 0])
+def test_what_is_begun_ahead_is_done_here_where_it_fails(act: Callable[[], object]) -> None:
+    here = os.getpid()
+    value = ahead(partial(_elsewhere, here, act, 7), lambda _: True)
+    assert value() == _proof(7)
+
+
+def test_what_is_begun_ahead_runs_elsewhere() -> None:
+    assert ahead(os.getpid, lambda _: True)() != os.getpid()
+    assert ahead(os.getpid, lambda _: False)() == os.getpid()
+
+
+def test_what_raises_ahead_raises_when_it_is_asked_for() -> None:
+    value = ahead(lambda: 1 // 0, lambda _: True)
+    with pytest.raises(ZeroDivisionError):
+        value()
 
 
 def test_there_is_a_core() -> None:

@@ -16,10 +16,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from tensorgrad_cli.algebra.elaborate import Side, elaborate_equation, elaborate_expression
+from tensorgrad_cli.algebra.elaborate import elaborate_equation, elaborate_expression
 from tensorgrad_cli.algebra.expression import Chain, Derivative, Equation, Expression, Index, Ref
 from tensorgrad_cli.algebra.library import Scope, derivative_name
 from tensorgrad_cli.algebra.matching import alike
+from tensorgrad_cli.algebra.side import Side
 from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.algebra.walking import mapped, references
 from tensorgrad_cli.calculus.derivative import lowered
@@ -31,10 +32,11 @@ from tensorgrad_cli.numeric.evaluate import evaluate
 from tensorgrad_cli.numeric.sample import draw
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.certify import bar_of
-from tensorgrad_cli.verify.claims import Judged, Reading, judge
+from tensorgrad_cli.verify.claims import Judged, judge
 from tensorgrad_cli.verify.diagnoses.near import NEAR, NEAREST, PART, apart
 from tensorgrad_cli.verify.diagnoses.splice import Edit, put, walk
 from tensorgrad_cli.verify.points import Point
+from tensorgrad_cli.verify.readings import Reading
 from tensorgrad_cli.verify.workbench import Workbench
 
 __all__ = ["Candidate", "Draft", "is_derivative"]
