@@ -6,6 +6,7 @@ This module imports nothing of ours but `processes`: what the other process need
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from tensorgrad_cli.verify.processes import ahead
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_ahead"]
 
+# What nearly every check needs: there is time to import it before the other process has done.
+NEEDED = ("numpy.random", "tensorgrad_cli.exact.decide")
+
 
 def read_ahead(read: Callable[[], Outcome]) -> Callable[[], Outcome]:
     """The call that waits for a spec, which another process has begun to read. It is read here where that failed, and
@@ -22,6 +26,8 @@ def read_ahead(read: Callable[[], Outcome]) -> Callable[[], Outcome]:
     call = ahead(lambda: _numbered(read), lambda found: not _holds_arrays(found[0]))
 
     def outcome() -> Outcome:
+        for name in NEEDED:
+            import_module(name)
         from tensorgrad_cli.algebra.expression import serials_from
 
         found, serial = call()
