@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tensorgrad_cli.terminal import Progress, coloured, encodes, leave, piped, put, roomy, width_of
+from tensorgrad_cli.terminal import (
+    Progress,
+    coloured,
+    encodes,
+    leave,
+    piped,
+    put,
+    roomy,
+    single_threaded,
+    width_of,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +62,7 @@ class ExitStatus(IntEnum):
 
 def main() -> None:
     """The entry point: like click's own, but with room to recurse, and an interrupt exits with 130."""
+    single_threaded()
     leave(roomy(_main))
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn, TextIO
 
-__all__ = ["Progress", "coloured", "encodes", "leave", "piped", "put", "roomy", "width_of"]
+__all__ = ["Progress", "coloured", "encodes", "leave", "piped", "put", "roomy", "single_threaded", "width_of"]
 
 # Formulas nest 200 deep, and each level is several nodes, each visited through several frames.
 _FRAMES = 100_000
@@ -48,6 +48,13 @@ def roomy(run: Callable[[], int]) -> int:
     if failure:
         raise failure[0]
     return status[0]
+
+
+def single_threaded() -> None:
+    """Have NumPy's OpenBLAS, once imported, use one thread unless the environment says otherwise: our matrices are too
+    small for more (a check of 64×784×256×128×10 took 1.1 s with one, 6 s with two that wait for each other), checks
+    run in several processes instead, and what is computed does not depend on how many there are."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def leave(status: int) -> NoReturn:

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from tensorgrad_cli import cli as commands
 from tensorgrad_cli.cli import cli
+from tensorgrad_cli.terminal import single_threaded
 from tensorgrad_cli.verify import run as running
 
 ROOT = Path(__file__).parent.parent
@@ -164,6 +165,15 @@ def test_too_little_memory_is_no_bug_of_ours(specs: Path, monkeypatch: pytest.Mo
     result = call("check", "good.yaml")
     assert result.return_value == 2
     assert "error[too-large]" in result.stdout
+
+
+def test_blas_has_one_thread_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    single_threaded()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
+    single_threaded()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
 
 
 def test_an_interrupt_is_130(specs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

@@ -56,7 +56,7 @@ def check_prepared(
     processes: int | None = 1,
 ) -> SpecReport:
     """All checks of a spec that was prepared. So many `processes` work on them; None stands for as many as there are
-    cores, where arrays are small: BLAS has threads of its own for large ones."""
+    cores where arrays are small, else for one: each has copies of its own."""
     started = time.perf_counter()
     spec = ready.ground.spec
     bench = Workbench.on(ready.ground, seed_of(spec, seed))
