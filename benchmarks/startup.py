@@ -17,6 +17,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 BASE = "import numpy, opt_einsum"
+# The chains that people recognise, each with its claims.
+SMALL = (
+    "quadratic_form",
+    "least_squares",
+    "matrix_factorisation",
+    "rnn_cell",
+    "softmax_regression",
+    "rank4_question",
+    "attention",
+    "logistic_regression",
+    "mlp",
+    "gaussian_kernel",
+)
 COMMANDS = {
     BASE: [PYTHON, "-c", BASE],
     "tensorgrad --help": [PYTHON, "-m", "tensorgrad_cli", "--help"],
@@ -28,13 +41,7 @@ COMMANDS = {
             command,
             f"specs/{name}.yaml",
         ]
-        for command, name in (
-            ("show", "rank4_question"),
-            ("check", "rank4_question"),
-            ("check", "least_squares"),
-            ("check", "quadratic_form"),
-            ("check", "logistic_regression"),
-        )
+        for command, name in (("show", "rank4_question"), *(("check", name) for name in SMALL))
     },
 }
 
