@@ -10,6 +10,8 @@ SOURCES := tensorgrad_cli tests benchmarks
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+# An editable install leaves this to the first run, and where PYTHONDONTWRITEBYTECODE is set to every run.
+	$(BIN)/python -m compileall -q tensorgrad_cli
 	touch $@
 
 run: $(VENV)/installed
