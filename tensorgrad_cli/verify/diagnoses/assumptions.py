@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import chain, combinations, permutations
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, combinations, islice, permutations
 
 import numpy as np
 
@@ -32,6 +32,9 @@ TENSORS = 12
 # Symmetries of tensors of more axes are not looked for.
 MOST_AXES = 4
 
+# So many entries of tensors are held at once while suppositions are tried together.
+TOGETHER = 1 << 16
+
 Supposed = Callable[[dict[str, Array]], dict[str, Array]]
 
 
@@ -46,8 +49,9 @@ def unstated_property(draft: Draft) -> Iterator[Candidate]:
         yield candidate
     # A size written for another one is a wrong factor, though it would be right if both were the same.
     squares = () if any(c.text and draft.fits(c.text) for c in other_size(draft)) else _squares(draft, names)
+    further = _further(draft)
     for words, dimensions in squares:
-        if _true_if_square(draft, *dimensions):
+        if _true_if_square(draft, *dimensions, further):
             yield Candidate("missing-assumption", f"holds only if {words}", None)
 
 
@@ -73,9 +77,12 @@ def sums_to_zero(draft: Draft) -> Iterator[Candidate]:
 
 
 def _under(draft: Draft, suppositions: Iterator[tuple[str, Supposed]]) -> Iterator[Candidate]:
-    for words, change in suppositions:
-        if _true_under(draft, change):
-            yield Candidate("missing-assumption", f"holds only if {words}", None)
+    entries = sum(np.size(draft.point(0).environment.arrays[name]) for name in draft.point(0).tensors)
+    while together := list(islice(suppositions, max(1, TOGETHER // max(entries, 1)))):
+        near = _near_under(draft, [change for _, change in together])
+        for (words, change), is_near in zip(together, near, strict=True):
+            if is_near and _true_under(draft, change):
+                yield Candidate("missing-assumption", f"holds only if {words}", None)
 
 
 def _tensors(draft: Draft) -> tuple[Tensor, ...]:
@@ -220,16 +227,26 @@ def _orthonormal_rows(a: Array) -> Array:
 
 def _is_linear_in(draft: Draft, name: str) -> bool:
     """Whether the truth doubles with a tensor: an upstream gradient, of which no property is to be expected."""
-    at = _supposed(draft, lambda arrays: arrays | {name: 2 * np.asarray(arrays[name], dtype=float)}, 0)
-    if at is None or draft.truth is None:
+    doubled = _supposed(draft, [lambda arrays: arrays | {name: 2 * np.asarray(arrays[name], dtype=float)}])
+    if doubled is None or draft.truth is None:
         return False
-    return draft.close(at[0], 2 * draft.truth)
+    return draft.close(doubled[0][0], 2 * draft.truth)
+
+
+def _near_under(draft: Draft, changes: Sequence[Supposed]) -> list[bool]:
+    """Under which suppositions truth and claim are near one another, and not zero, at the first point."""
+    pair = _supposed(draft, changes)
+    if pair is None:
+        if len(changes) == 1:
+            return [False]
+        return [near for change in changes for near in _near_under(draft, [change])]
+    return [
+        draft.close(truth, claim) and bool(np.any(np.abs(truth) > 0))
+        for truth, claim in zip(*pair, strict=True)
+    ]
 
 
 def _true_under(draft: Draft, change: Supposed) -> bool:
-    pair = _supposed(draft, change, 0)
-    if pair is None or not draft.close(*pair) or not np.any(np.abs(pair[0]) > 0):
-        return False
     if any(_decided(draft, change, draft.point(number)) != "equal" for number in range(POINTS)):
         return False
     # What is true of these draws alone (a trace that is positive at all of them) is seen at the further ones.
@@ -270,12 +287,26 @@ def _environment(change: Supposed, point: Point) -> Environment:
     return Environment(change(arrays), frozenset(), base.sizes, base.functions, base.memory)
 
 
-def _supposed(draft: Draft, change: Supposed, number: int) -> tuple[Array, Array] | None:
-    """Truth and claim under a supposition, without any bars."""
+def _supposed(draft: Draft, changes: Sequence[Supposed]) -> tuple[Array, Array] | None:
+    """Truth and claim at the first point under each of some suppositions, [supposition, …], without any bars."""
     reading = draft.reading
     if reading is None or reading.at:
         return None
-    return _plain(draft, _environment(change, draft.point(number)))
+    point = draft.point(0)
+    base = point.environment
+    arrays = {name: np.asarray(base.arrays[name]) for name in point.tensors}
+    changed = [change(arrays) for change in changes]
+    moving = {
+        name: np.stack([each[name] for each in changed])
+        for name, array in arrays.items()
+        if any(each[name] is not array for each in changed)
+    }
+    batched = Environment(arrays | moving, frozenset(moving), base.sizes, base.functions, base.memory)
+    pair = _plain(draft, batched)
+    if pair is None:
+        return None
+    shape = (len(changes), *(index.dimension.size(point.sizes) for index in reading.free))
+    return np.broadcast_to(pair[0], shape), np.broadcast_to(pair[1], shape)
 
 
 def _plain(draft: Draft, environment: Environment) -> tuple[Array, Array] | None:
@@ -288,11 +319,9 @@ def _plain(draft: Draft, environment: Environment) -> tuple[Array, Array] | None
     names = references(sides[0]) | references(sides[1])
     try:
         filled = evaluate_chain(draft.bench.calculus.closure(names), environment)
-        values = [np.asarray(evaluate(s, reading.free, filled), dtype=float) for s in sides]
+        left, right = (np.asarray(evaluate(s, reading.free, filled), dtype=float) for s in sides)
     except (MemoryError, NotImplementedError, np.linalg.LinAlgError):
         return None
-    shape = np.broadcast_shapes(values[0].shape, values[1].shape)
-    left, right = (np.broadcast_to(v, shape) for v in values)
     return (right, left) if draft.flipped else (left, right)
 
 
@@ -329,8 +358,8 @@ def _squares(draft: Draft, tensors: tuple[Tensor, ...]) -> Iterator[tuple[str, t
             yield f"{spell(tensor.name)} is square, {a.name} = {b.name}", (a, b)
 
 
-def _true_if_square(draft: Draft, a: Dimension, b: Dimension) -> bool:
-    """Whether the claim holds where two dimensions are alike."""
+def _true_if_square(draft: Draft, a: Dimension, b: Dimension, further: int) -> bool:
+    """Whether the claim holds where two dimensions are alike, at some points and at `further` ones."""
     if draft.bench.spec.data or draft.reading is None or draft.reading.at:
         return False
 
@@ -346,7 +375,7 @@ def _true_if_square(draft: Draft, a: Dimension, b: Dimension) -> bool:
             return None
         return Environment(arrays, frozenset(), sizes, base.functions, base.memory)
 
-    for number in range(POINTS + _further(draft)):
+    for number in range(POINTS + further):
         environment = redrawn(number, 1.0 if number < POINTS else BRANCH_SCALES[number % len(BRANCH_SCALES)])
         if environment is None:
             return False
