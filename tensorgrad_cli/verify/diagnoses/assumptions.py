@@ -7,11 +7,22 @@ from itertools import chain, combinations, islice, permutations
 
 import numpy as np
 
-from tensorgrad_cli.algebra.expression import Apply, Const, Dimension, Expression, Op
+from tensorgrad_cli.algebra.expression import (
+    RANGE,
+    Apply,
+    Const,
+    Delta,
+    Dimension,
+    Expression,
+    Index,
+    Op,
+    Ref,
+    Sum,
+)
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.algebra.tensors import Tensor
-from tensorgrad_cli.algebra.walking import references, subexpressions
+from tensorgrad_cli.algebra.walking import occurring, references
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.environment import Environment
 from tensorgrad_cli.numeric.evaluate import evaluate_chain
@@ -48,7 +59,9 @@ def unstated_property(draft: Draft) -> Iterator[Candidate]:
         yield from scalar_factor(draft)
         yield candidate
     # A size written for another one is a wrong factor, though it would be right if both were the same.
-    squares = () if any(c.text and draft.fits(c.text) for c in other_size(draft)) else _squares(draft, names)
+    squares = tuple(_squares(draft, names))
+    if not squares or any(c.text and draft.fits(c.text) for c in other_size(draft)):
+        return
     further = _further(draft)
     for words, dimensions in squares:
         if _true_if_square(draft, *dimensions, further):
@@ -256,13 +269,18 @@ def _true_under(draft: Draft, change: Supposed) -> bool:
 
 def _further(draft: Draft) -> int:
     """At how many further points to look: at few where all functions are smooth everywhere."""
+    points = len(draft.bench.branch_points)
+    return min(POINTS, points) if all(map(_is_smooth, _on_the_way(draft))) else points
+
+
+def _on_the_way(draft: Draft) -> Iterator[Expression]:
+    """All that stands in the sides and in the equations that they depend on."""
     reading = draft.reading
     assert reading is not None
     sides = [lowered(side.expression, draft.scope) for side in (reading.left, reading.right)]
     equations = draft.bench.calculus.closure(references(sides[0]) | references(sides[1]))
-    parts = chain(sides, (equation.expression for equation in equations))
-    smooth = all(_is_smooth(node) for part in parts for node in subexpressions(part))
-    return min(POINTS, len(draft.bench.branch_points)) if smooth else len(draft.bench.branch_points)
+    for part in chain(sides, (equation.expression for equation in equations)):
+        yield from occurring(part)
 
 
 def _is_smooth(node: Expression) -> bool:
@@ -347,15 +365,37 @@ def _compared(draft: Draft, environment: Environment) -> str:
 
 def _squares(draft: Draft, tensors: tuple[Tensor, ...]) -> Iterator[tuple[str, tuple[Dimension, Dimension]]]:
     spell = draft.scope.spelling
+    counted = _counted(draft, tensors)
     seen = set()
     for tensor in tensors:
-        if len(tensor.shape) != 2:
+        if len(tensor.shape) != 2 or not (
+            counted is None or counted.issuperset(d.name for d in tensor.shape)
+        ):
             continue
         a, b = tensor.shape
         named = all(not d.terms and d.fixed is None for d in (a, b))
         if a != b and named and frozenset((a, b)) not in seen:
             seen.add(frozenset((a, b)))
             yield f"{spell(tensor.name)} is square, {a.name} = {b.name}", (a, b)
+
+
+def _counted(draft: Draft, tensors: tuple[Tensor, ...]) -> set[str] | None:
+    """The dimensions whose sizes are numbers in the formulas: whether two are of one size shows nowhere else in sums of
+    products of entries and of functions of them. None where it may show otherwise."""
+    if any(tensor.structure is not None for tensor in tensors):
+        return None
+    counted: set[str] = set()
+    for node in _on_the_way(draft):
+        match node:
+            case Sum(indices, body):
+                counted.update(n for i in indices if i not in body.free for n in i.dimension.names)
+            case Ref(tensor, positions) if tensor != RANGE and all(isinstance(p, Index) for p in positions):
+                pass
+            case Ref() | Delta() | Op():
+                return None
+            case _:
+                pass
+    return counted
 
 
 def _true_if_square(draft: Draft, a: Dimension, b: Dimension, further: int) -> bool:
