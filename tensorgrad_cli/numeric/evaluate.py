@@ -15,7 +15,7 @@ from tensorgrad_cli.algebra.walking import needed, references
 from tensorgrad_cli.numeric.abstract import AbstractFunction
 from tensorgrad_cli.numeric.branches import Branch, recorded
 from tensorgrad_cli.numeric.environment import Environment, TooLarge
-from tensorgrad_cli.numeric.memory import allocated
+from tensorgrad_cli.numeric.memory import allocated, at_most
 from tensorgrad_cli.numeric.noise import Rounding
 from tensorgrad_cli.numeric.plan import plan
 from tensorgrad_cli.numeric.roundings import Roundings
@@ -174,6 +174,8 @@ def _run(made: Plan, work: Run, name: str, branches: list[Branch] | None) -> Any
 def _fits(made: Plan, work: Run, batch: int, name: str) -> None:
     """Raise TooLarge where a plan takes more memory than is allowed."""
     environment, itemsize = work.environment, work.itemsize(made.names)
+    if at_most(made, environment.sizes, batch, itemsize) <= environment.memory:
+        return
     one, _ = allocated(made, environment.sizes, 1, itemsize)
     if 4 * one * batch <= environment.memory:
         return  # far below: a batch takes no more than so many points, whatever order its contractions take

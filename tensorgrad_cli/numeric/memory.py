@@ -11,6 +11,7 @@ from tensorgrad_cli.algebra.expression import Index
 from tensorgrad_cli.numeric.contract import contractor
 from tensorgrad_cli.numeric.steps import (
     BATCH,
+    TEMPORARIES,
     Accumulation,
     Arange,
     Contraction,
@@ -23,16 +24,19 @@ from tensorgrad_cli.numeric.steps import (
     View,
 )
 
-__all__ = ["allocated"]
-
-# Temporaries of a scalar function or an operation, in arrays of its result's size.
-_TEMPORARIES = 2
+__all__ = ["allocated", "at_most"]
 
 
 def allocated(plan: Plan, sizes: Mapping[str, int], batch: int, itemsize: int = 8) -> tuple[int, int]:
     """The bytes alive at most while a plan runs, its inputs not counted, and those of its result."""
     peak, result = _entries(plan, tuple([sizes[name] for name in plan.dimensions]), batch)
     return peak * itemsize, result * itemsize
+
+
+def at_most(plan: Plan, sizes: Mapping[str, int], batch: int, itemsize: int = 8) -> int:
+    """A number of bytes that a plan does not exceed, known without a look at its steps."""
+    largest = math.prod([dimension.size(sizes) for dimension in plan.widest])
+    return plan.arrays * largest * batch * itemsize
 
 
 @lru_cache(maxsize=8192)
@@ -59,7 +63,7 @@ def _entries(plan: Plan, values: tuple[int, ...], batch: int) -> tuple[int, int]
                     extra = max(0, contractor(step.subscripts, shapes).entries - result)
             case Elementwise() | Operation():
                 result = product(axes)
-                extra = max([result, *(product(plan.axes[k]) for k in step.arguments)]) * _TEMPORARIES
+                extra = max([result, *(product(plan.axes[k]) for k in step.arguments)]) * TEMPORARIES
             case Power() | Accumulation() | Arange() | Spread():
                 result = product(axes)
             case _:

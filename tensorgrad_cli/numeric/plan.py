@@ -34,6 +34,7 @@ from tensorgrad_cli.algebra.walking import references
 from tensorgrad_cli.numeric.products import Summand, plain, summands
 from tensorgrad_cli.numeric.steps import (
     BATCH,
+    TEMPORARIES,
     Accumulation,
     Arange,
     Contraction,
@@ -48,10 +49,11 @@ from tensorgrad_cli.numeric.steps import (
     Term,
     View,
     Watch,
+    counted,
     drops,
+    inputs,
     layout,
     letters,
-    sized,
     watched,
 )
 
@@ -90,9 +92,10 @@ def _planned(
     result = builder.value(expression)
     axes = builder.axes[result]
     whole = (BATCH, *order) if BATCH in axes else order
-    dimensions = {name for index in order for name in index.dimension.names}
-    for step, carried in zip(builder.steps, builder.axes, strict=True):
-        dimensions.update(name for dimension in sized(step, carried) for name in dimension.names)
+    indices = frozenset(whole).union(*builder.axes) - {BATCH}
+    widest = [index.dimension for index in indices]
+    for step in builder.steps:
+        widest += counted(step)
     return Plan(
         steps=tuple(builder.steps),
         axes=tuple(builder.axes),
@@ -103,7 +106,9 @@ def _planned(
         missing=len(axes) < len(whole),
         names=tuple(sorted(references(expression))),
         batched=tuple(sorted(batched)),
-        dimensions=tuple(sorted(dimensions - {BATCH.name})),
+        dimensions=tuple(sorted({name for dimension in set(widest) for name in dimension.names})),
+        arrays=sum(1 + TEMPORARIES + len(inputs(step)) for step in builder.steps),
+        widest=tuple(widest),
         watches=tuple(builder.watches),
     )
 

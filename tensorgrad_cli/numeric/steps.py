@@ -16,6 +16,7 @@ from tensorgrad_cli.algebra.expression import Dimension, Index
 
 __all__ = [
     "BATCH",
+    "TEMPORARIES",
     "Accumulation",
     "Arange",
     "Contraction",
@@ -29,16 +30,20 @@ __all__ = [
     "Term",
     "View",
     "Watch",
+    "counted",
     "drops",
     "inputs",
     "layout",
     "letters",
-    "sized",
     "watched",
 ]
 
 # No name that a reader may give to a dimension.
 BATCH = Index("‹batch›", Dimension("‹batch›"), -2)
+
+
+# Temporaries of a scalar function or an operation, in arrays of its result's size.
+TEMPORARIES = 2
 
 
 class Layout(Struct, frozen=True):
@@ -157,7 +162,8 @@ class Plan(Struct, frozen=True, eq=False):
 
     The result has the axes of slot `result` transposed by `permutation` and repeated where `missing`.
     `names` are the tensors that are read, `batched` those of them that have the batch axis in front,
-    `dimensions` the names of dimensions whose sizes matter.
+    `dimensions` the names of dimensions whose sizes matter. No more than `arrays` arrays are alive at once,
+    temporaries included, each of no more entries than one with the axes `widest` and that of the batch.
     """
 
     steps: tuple[Step, ...]
@@ -170,6 +176,8 @@ class Plan(Struct, frozen=True, eq=False):
     names: tuple[str, ...]
     batched: tuple[str, ...]
     dimensions: tuple[str, ...]
+    arrays: int
+    widest: tuple[Dimension, ...]
     watches: tuple[Watch, ...] = ()
 
 
@@ -201,22 +209,17 @@ def layout(axes: Sequence[Index], target: Sequence[Index]) -> Layout | None:
     return Layout(permutation if transposed else None, tuple(selection) if extended else None)
 
 
-def sized(step: Step, axes: tuple[Index, ...]) -> Iterable[Dimension]:
-    """The dimensions whose sizes a step needs."""
+def counted(step: Step) -> tuple[Dimension, ...]:
+    """The dimensions whose sizes a step needs besides those of its axes."""
     match step:
-        case Arange(dimension):
-            yield dimension
         case Contraction():
-            yield from step.sizes
-            yield from (dimension for dimension, _ in step.within)
+            return step.sizes + tuple(dimension for dimension, _ in step.within)
         case Operation():
-            yield from (dimension for group in step.bound for dimension, _ in group)
-        case View() | Number() | Spread() | Power() | Elementwise() | Accumulation():
-            pass
+            return tuple(dimension for group in step.bound for dimension, _ in group)
+        case View() | Number() | Spread() | Power() | Elementwise() | Accumulation() | Arange():
+            return ()
         case _:
             assert_never(step)
-    if not isinstance(step, Operation):
-        yield from (index.dimension for index in axes if index != BATCH)
 
 
 def inputs(step: Step) -> tuple[int, ...]:
