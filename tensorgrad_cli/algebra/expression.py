@@ -10,10 +10,9 @@ of that by `freshened`, and `invariants.check` tells where it was forgotten.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
-from functools import cached_property
-from typing import assert_never
+from typing import Generic, TypeVar, assert_never
 
 from msgspec import Struct
 
@@ -125,6 +124,25 @@ RANGE = "#"
 _NONE: frozenset[Index] = frozenset()
 
 
+T = TypeVar("T")
+
+
+class Stored(Generic[T]):
+    """A property worked out when it is first asked for: `functools.cached_property` without the lock that Python
+    before 3.12 takes each time. Two threads would work out equal values."""
+
+    def __init__(self, compute: Callable[..., T]) -> None:
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> T:
+        value = instance.__dict__[self.name] = self.compute(instance)
+        return value
+
+
 class Const(Struct, frozen=True, cache_hash=True):
     """An exact number."""
 
@@ -142,7 +160,7 @@ class Ref(Struct, frozen=True, cache_hash=True, dict=True):
     tensor: str
     indices: tuple[Position, ...] = ()
 
-    @cached_property
+    @Stored
     def free(self) -> frozenset[Index]:
         """The free indices."""
         return position_indices(self.indices)
@@ -154,7 +172,7 @@ class Delta(Struct, frozen=True, cache_hash=True, dict=True):
     left: Position
     right: Position
 
-    @cached_property
+    @Stored
     def free(self) -> frozenset[Index]:
         """The free indices."""
         return position_indices((self.left, self.right))
@@ -172,7 +190,7 @@ class Apply(Struct, frozen=True, cache_hash=True, dict=True):
     order: tuple[int, ...]
     arguments: tuple[Expression, ...]
 
-    @cached_property
+    @Stored
     def free(self) -> frozenset[Index]:
         """The free indices."""
         return _union(self.arguments)
@@ -192,7 +210,7 @@ class Op(Struct, frozen=True, cache_hash=True, dict=True):
     arguments: tuple[Expression, ...]
     parameters: tuple[tuple[str, Fraction], ...] = ()
 
-    @cached_property
+    @Stored
     def free(self) -> frozenset[Index]:
         """The free indices."""
         inner = _union(self.arguments) - frozenset(self.bound)
@@ -204,7 +222,7 @@ class Product(Struct, frozen=True, cache_hash=True, dict=True):
 
     factors: tuple[Expression, ...]
 
-    @cached_property
+    @Stored
     def free(self) -> frozenset[Index]:
         """The free indices."""
         return _union(self.factors)
@@ -216,7 +234,7 @@ class Sum(Struct, frozen=True, cache_hash=True, dict=True):
     indices: tuple[Index, ...]
     body: Expression
 
-    @cached_property
+    @Stored
     def free(self) -> frozenset[Index]:
         """The free indices."""
         return self.body.free - frozenset(self.indices)
@@ -227,7 +245,7 @@ class Add(Struct, frozen=True, cache_hash=True, dict=True):
 
     terms: tuple[Expression, ...]
 
-    @cached_property
+    @Stored
     def free(self) -> frozenset[Index]:
         """The free indices."""
         return _union(self.terms)

@@ -102,10 +102,10 @@ def _substituted_anew(
     expression: Expression, replacement: Mapping[Index, Position], done: _Done
 ) -> Expression:
     match expression:
+        case Ref(tensor, indices):
+            return Ref(tensor, tuple([_moved(position, replacement) for position in indices]))
         case Const():
             return expression
-        case Ref(tensor, indices):
-            return Ref(tensor, tuple(_moved(position, replacement) for position in indices))
         case Delta(left, right):
             a, b = _moved(left, replacement), _moved(right, replacement)
             if a == b:

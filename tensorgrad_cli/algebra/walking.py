@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from operator import attrgetter, is_
-from typing import Any, assert_never
+from typing import Any
 
 from tensorgrad_cli.algebra.expression import (
     RANGE,
@@ -52,35 +52,26 @@ def children(expression: Expression) -> tuple[Expression, ...]:
 def mapped(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """The expression with `change` done to each expression directly inside, rebuilt by the constructors
     that simplify; the same object where nothing changed."""
-    before = children(expression)
-    if not before:
-        return expression
-    after = tuple(map(change, before))
-    if all(map(is_, before, after)):
-        return expression
-    match expression:
-        case Const() | Ref() | Delta():
-            return expression
-        case Apply():
-            if expression.function == "pow" and expression.order == (0, 0):
-                return power(after[0], after[1])
-            return Apply(expression.function, expression.order, after)
-        case Op():
-            return Op(
-                expression.operation,
-                expression.bound,
-                expression.out,
-                after,
-                expression.parameters,
-            )
-        case Product():
-            return multiply(*after)
-        case Sum():
-            return summation(expression.indices, after[0])
-        case Add():
-            return add(*after)
-        case _:
-            assert_never(expression)
+    kind = type(expression)
+    before = _INSIDE[kind](expression)
+    after = tuple([change(part) for part in before])
+    return expression if all(map(is_, before, after)) else _REBUILT[kind](expression, after)
+
+
+def _applied_anew(expression: Apply, arguments: tuple[Expression, ...]) -> Expression:
+    if expression.function == "pow" and expression.order == (0, 0):
+        return power(arguments[0], arguments[1])
+    return Apply(expression.function, expression.order, arguments)
+
+
+# By class too: the expression with other ones inside.
+_REBUILT: dict[type, Callable[[Any, tuple[Expression, ...]], Expression]] = {
+    Apply: _applied_anew,
+    Op: lambda op, inner: Op(op.operation, op.bound, op.out, inner, op.parameters),
+    Product: lambda _, factors: multiply(*factors),
+    Sum: lambda expression, inner: summation(expression.indices, inner[0]),
+    Add: lambda _, terms: add(*terms),
+}
 
 
 def subexpressions(expression: Expression) -> Iterator[Expression]:
