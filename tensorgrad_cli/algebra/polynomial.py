@@ -45,6 +45,7 @@ Monomial = frozenset[Part]
 Polynomial = dict[Monomial, Fraction]
 
 _UNIT: Monomial = frozenset()
+_UNITY: Polynomial = {_UNIT: Fraction(1)}
 _ONE: Exponent = (Fraction(1), False)
 _HALF = Const(Fraction(1, 2))
 
@@ -111,7 +112,8 @@ def plus(parts: Iterable[Polynomial], work: Work) -> Polynomial:
 
 
 def _include(total: Polynomial, monomial: Monomial, coefficient: Fraction) -> None:
-    value = total.get(monomial, Fraction(0)) + coefficient
+    known = total.get(monomial)
+    value = coefficient if known is None else known + coefficient
     if value:
         total[monomial] = value
     else:
@@ -120,6 +122,8 @@ def _include(total: Polynomial, monomial: Monomial, coefficient: Fraction) -> No
 
 def times(left: Polynomial, right: Polynomial, work: Work) -> Polynomial:
     """The product of two polynomials."""
+    if left == _UNITY:
+        return _opened(right, work)
     work.spend(len(left) * len(right))
     total: Polynomial = {}
     for one, a in left.items():

@@ -269,13 +269,19 @@ def _uncertified(bench: Workbench, names: Iterable[str]) -> tuple[str, str] | No
 
 
 def _same_form(bench: Workbench, question: Question) -> bool:
-    if equal(question.left, question.right):
+    # Where one side names what the other does not, they are alike only when it is written out.
+    if _named(question.left) == _named(question.right) and equal(question.left, question.right):
         return True
     left = _inlined(bench, question.left)
     right = _inlined(bench, question.right)
     if left is None or right is None or (left == question.left and right == question.right):
         return False
     return equal(left, right)
+
+
+def _named(expression: Expression) -> frozenset[str]:
+    """The derivatives and named expressions that an expression reads."""
+    return frozenset(name for name in references(expression) if name[0] in "∂‹")
 
 
 def _inlined(bench: Workbench, expression: Expression) -> Expression | None:
