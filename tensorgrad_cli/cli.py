@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import partial
 from itertools import chain, islice
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tensorgrad_cli.source import Issue, Source
     from tensorgrad_cli.spec.model import Spec
     from tensorgrad_cli.verify.prepared import Outcome
+    from tensorgrad_cli.verify.reading_ahead import Reading
     from tensorgrad_cli.verify.verdict import Problem, Report, SpecReport
 
 __all__ = ["ExitStatus", "cli", "main"]
@@ -363,9 +364,9 @@ def _checked(
     progress = Progress()
     used = seed
     crashed = False
-    for path, ready in chain(begun, waiting):
+    for path, reading in chain(begun, waiting):
         try:
-            spec, issues = ready()
+            spec, issues = reading.outcome()
             problems += [problem_of(issue, path) for issue in issues]
             if spec is None:
                 specs.append(unreadable(path))
@@ -373,7 +374,7 @@ def _checked(
                 if used is None:
                     used = spec.ground.spec.check.seed
                 say = partial(progress.say, path)
-                specs.append(check_prepared(spec, seed, say, allow_python, processes))
+                specs.append(check_prepared(spec, reading.formulas, seed, say, allow_python, processes))
         except Exception as error:
             crashed = crashed or not isinstance(error, MemoryError)
             problems.append(problem_of(_crash(error), path))
@@ -389,14 +390,14 @@ def _begun(
     layout: str | None,
     claims: tuple[str, ...],
     processes: int | None,
-) -> Iterator[tuple[str, Callable[[], Outcome]]]:
-    """The path of each spec with the call that reads and prepares it. The first one is begun in another process."""
+) -> Iterator[tuple[str, Reading]]:
+    """The path of each spec with its reading. That of the first one is begun in another process."""
     from tensorgrad_cli.verify.processes import cores
-    from tensorgrad_cli.verify.reading_ahead import read_ahead
+    from tensorgrad_cli.verify.reading_ahead import Reading
 
     for number, (path, source) in enumerate(sources):
-        call = partial(_prepared, path, source, layout, claims)
-        yield path, read_ahead(call) if number == 0 and (processes or cores()) > 1 else call
+        read = partial(_prepared, path, source, layout, claims)
+        yield path, Reading(read, ahead=number == 0 and (processes or cores()) > 1)
 
 
 def _prepared(

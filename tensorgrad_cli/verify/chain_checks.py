@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from msgspec.structs import replace
 
 from tensorgrad_cli.numeric import projection
 from tensorgrad_cli.verify.certify import Certificate
@@ -12,20 +13,21 @@ from tensorgrad_cli.verify.prepared import ChainCheck, Printed
 from tensorgrad_cli.verify.verdict import Counterexample, Error, Result
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["check_derivative", "error_of"]
+__all__ = ["check_derivative", "compared", "error_of", "with_formulas"]
 
 
-def check_derivative(bench: Workbench, check: ChainCheck, shown: Printed | None = None) -> Result:
-    """A derivative of ours against finite differences, with its formulas, which may have been printed before."""
-    if shown is None:
-        from tensorgrad_cli.verify.printed import printed
+def check_derivative(bench: Workbench, check: ChainCheck) -> Result:
+    """A derivative of ours against finite differences, with its formulas."""
+    return with_formulas(bench, check, compared(bench, check))
 
-        shown = printed(bench, check)
+
+def compared(bench: Workbench, check: ChainCheck) -> Result:
+    """A derivative of ours against finite differences, without its formulas."""
     derivative = check.derivative
+    bench.calculus.extend((), (derivative,))
     certificate = bench.certificate(derivative.name)
     assert certificate is not None
     verdict, reason = _verdict(certificate)
-    sizes = bench.points[0].sizes
     step = next((s for s in bench.spec.chain if s.name == derivative.numerator), None)
     here = step if check.kind == "step" else None
     span = here.source.span() if here is not None else None
@@ -38,20 +40,35 @@ def check_derivative(bench: Workbench, check: ChainCheck, shown: Printed | None 
         line=span.line if span else None,
         column=span.column if span else None,
         source=here.source.text if here is not None else "",
-        reading=shown.reading,
-        remarks=shown.remarks,
         of=bench.scope.spelling(derivative.numerator),
         wrt=tuple(bench.scope.spelling(name) for name in derivative.denominators),
-        rank=len(shown.axes),
-        shape=tuple(dimension.size(sizes) for _, dimension in shown.axes),
-        formula=shown.formula,
         error=error_of(certificate),
-        counterexample=_counterexample(bench, shown, certificate) if reason == "internal" else None,
+        counterexample=_counterexample(bench, check, certificate) if reason == "internal" else None,
         message="finite differences contradict our own derivative: a bug of ours"
         if reason == "internal"
         else "",
         note=here.note if here is not None else None,
-        details=(*shown.under, *_details(bench, check, certificate)),
+        details=tuple(_details(bench, check, certificate)),
+    )
+
+
+def with_formulas(
+    bench: Workbench, check: ChainCheck, result: Result, shown: Printed | None = None
+) -> Result:
+    """The result with the formulas of its derivative, which may have been printed before."""
+    if shown is None:
+        from tensorgrad_cli.verify.printed import printed
+
+        shown = printed(bench, check)
+    sizes = bench.points[0].sizes
+    return replace(
+        result,
+        reading=shown.reading,
+        remarks=shown.remarks,
+        rank=len(shown.axes),
+        shape=tuple(dimension.size(sizes) for _, dimension in shown.axes),
+        formula=shown.formula,
+        details=(*shown.under, *result.details),
     )
 
 
@@ -122,7 +139,10 @@ def _kink(bench: Workbench, check: ChainCheck, certificate: Certificate) -> str:
     )
 
 
-def _counterexample(bench: Workbench, shown: Printed, certificate: Certificate) -> Counterexample:
+def _counterexample(bench: Workbench, check: ChainCheck, certificate: Certificate) -> Counterexample:
+    from tensorgrad_cli.verify.printed import printed
+
+    shown = printed(bench, check)
     c = certificate.comparison
     return Counterexample(
         at={name: int(k) for (name, _), k in zip(shown.axes, c.worst, strict=True)},

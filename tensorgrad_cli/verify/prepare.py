@@ -6,16 +6,17 @@ This module imports no NumPy, so that a process may prepare a spec while another
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.model import Claim, Spec
 from tensorgrad_cli.verify.chain_formulas import chain_checks
 from tensorgrad_cli.verify.ground import Ground
-from tensorgrad_cli.verify.prepared import ChainCheck, Prepared, Printed
+from tensorgrad_cli.verify.prepared import ChainCheck, Formulas, Prepared, Printed
 from tensorgrad_cli.verify.printed import printed
 from tensorgrad_cli.verify.read_claims import attempt_claim, read_derivation
 
-__all__ = ["prepared"]
+__all__ = ["formulas", "prepared"]
 
 
 def prepared(spec: Spec, claims: Iterable[str] = ()) -> Prepared:
@@ -23,18 +24,23 @@ def prepared(spec: Spec, claims: Iterable[str] = ()) -> Prepared:
     ground = Ground(spec)
     checks = tuple(chain_checks(ground))
     every = (*spec.claims, *(Claim(Source("--claim", text)) for text in claims))
-    # Everything is read before anything is printed or drawn: what is read may ask for larger sizes.
+    # Everything is read before anything is drawn: what is read may ask for larger sizes.
     read = tuple(
         (claim, attempt_claim(ground, claim, f"c{number}.")) for number, claim in enumerate(every, 1)
     )
     derivations = tuple(read_derivation(ground, n, d) for n, d in enumerate(spec.derivations, 1))
-    shown = {check.id: found for check in checks if (found := _attempted(ground, check)) is not None}
-    return Prepared(ground, checks, read, derivations, shown)
+    for check in checks:
+        # A derivative that cannot be worked out crashes where it is checked.
+        with suppress(Exception):
+            ground.calculus.extend((), (check.derivative,))
+            ground.calculus.resolve(check.derivative.name)
+    return Prepared(ground, checks, read, derivations)
 
 
-def _attempted(ground: Ground, check: ChainCheck) -> Printed | None:
-    """None of what cannot be printed: the check says why, where it is tried again."""
-    try:
-        return printed(ground, check)
-    except Exception:
-        return None
+def formulas(ground: Ground, checks: Iterable[ChainCheck]) -> Formulas:
+    """What is printed of some checks; nothing of one that cannot be printed."""
+    found: dict[str, Printed] = {}
+    for check in checks:
+        with suppress(Exception):
+            found[check.id] = printed(ground, check)
+    return found

@@ -17,7 +17,7 @@ from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.readings import ReadDerivation, Reading
 from tensorgrad_cli.verify.verdict import Formula
 
-__all__ = ["ChainCheck", "Outcome", "Prepared", "Printed"]
+__all__ = ["ChainCheck", "Formulas", "Outcome", "Prepared", "Printed"]
 
 
 class ChainCheck(Struct, frozen=True):
@@ -40,15 +40,15 @@ class Printed(Struct, frozen=True):
 
 
 class Prepared(Struct, frozen=True):
-    """What the checks of a spec begin with. `claims` stand with their readings; `printed` has what was printed of
-    checks by their ids, none of one that crashed."""
+    """What the checks of a spec begin with; `claims` stand with their readings."""
 
     ground: Ground
     checks: tuple[ChainCheck, ...]
     claims: tuple[tuple[Claim, Reading | Issue], ...]
     derivations: tuple[ReadDerivation, ...]
-    printed: Mapping[str, Printed]
 
 
+# What was printed of checks, by their ids.
+Formulas = Mapping[str, Printed]
 # A prepared spec, or none where it cannot be read, and what is wrong with it.
 Outcome = tuple[Prepared | None, tuple[Issue, ...]]

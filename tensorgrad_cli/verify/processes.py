@@ -1,4 +1,4 @@
-"""Work in forked processes: one task begun ahead, and independent tasks side by side.
+"""Work in forked processes: values made ahead, and independent tasks side by side.
 
 Of the latter each process takes the next task from a pipe that all read, as make's jobserver hands out its tokens, so that a long
 one holds nobody up. A process that is forked knows all that was read and drawn before; what it finds goes back as
@@ -11,17 +11,19 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Generic, NamedTuple, TypeVar
+from typing import IO, Generic, NamedTuple, TypeVar
 
-__all__ = ["Task", "ahead", "cores", "side_by_side"]
+__all__ = ["Ahead", "Task", "cores", "side_by_side"]
 
 T = TypeVar("T")
 
 # A pipe takes 4096 bytes even where it is small; a ticket has two.
 MOST_TICKETS = 2048
 WIDTH = 2
+# Before each value that is sent stands its length.
+LENGTH = 8
 
 
 class Worker(NamedTuple):
@@ -97,49 +99,63 @@ def _worked(pipes: Sequence[int], tasks: Sequence[Task[T]]) -> Iterator[tuple[in
                 yield number, tasks[number].run()
 
 
-def ahead(task: Callable[[], T], worth: Callable[[T], bool]) -> Callable[[], T]:
-    """A task begun in another process while this one does something else. The call that is returned waits for it; it
-    does the task here where it failed there, or where its value was not `worth` sending, which is by pickle."""
-    worker = _child(lambda: _pickled(task, worth)) if _forks() else None
+class Ahead(Generic[T]):
+    """Values that another process makes one after the other while this one does something else. They come by pickle,
+    and are forgotten where that process fails."""
 
-    def value() -> T:
-        data = _data(worker) if worker is not None else b""
-        if not data:
-            return task()
+    def __init__(self, make: Callable[[], Iterable[T]]) -> None:
+        def send(out: IO[bytes]) -> None:
+            import pickle
+
+            for value in make():
+                data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+                out.write(len(data).to_bytes(LENGTH, "big") + data)
+                out.flush()
+
+        self._worker = _child(send) if _forks() else None
+        self._sent = os.fdopen(self._worker.results, "rb") if self._worker is not None else None
+
+    def take(self) -> T | None:
+        """Wait for the next value; None where there is none."""
+        if self._sent is None:
+            return None
+        length = int.from_bytes(self._sent.read(LENGTH), "big")
+        data = self._sent.read(length)
+        if not data or len(data) < length:
+            self.close()
+            return None
         import pickle
 
-        found: T = pickle.loads(data)
-        return found
+        value: T = pickle.loads(data)
+        return value
 
-    return value
-
-
-def _pickled(task: Callable[[], T], worth: Callable[[T], bool]) -> bytes:
-    import pickle
-
-    found = task()
-    return pickle.dumps(found, protocol=pickle.HIGHEST_PROTOCOL) if worth(found) else b""
+    def close(self) -> None:
+        """Wait for the other process to end, whatever it still has."""
+        if self._sent is not None and self._worker is not None:
+            self._sent.close()
+            os.waitpid(self._worker.pid, 0)
+        self._sent = None
 
 
 def _forked(pipes: Sequence[int], tasks: Sequence[Task[T]]) -> Worker | None:
     """Another process at work on the tasks; None where none is to be had."""
     parent = os.getpid()
 
-    def work() -> bytes:
+    def work(out: IO[bytes]) -> None:
         import msgspec
 
         found: list[tuple[int, T]] = []
         for result in _worked(pipes, tasks):
             found.append(result)
             if os.getppid() != parent:
-                return b""
-        return msgspec.msgpack.encode(found)
+                return
+        out.write(msgspec.msgpack.encode(found))
 
     return _child(work)
 
 
-def _child(work: Callable[[], bytes]) -> Worker | None:
-    """A forked process that sends some bytes and ends; None where none is to be had."""
+def _child(work: Callable[[IO[bytes]], None]) -> Worker | None:
+    """A forked process that does some work, writes to a pipe and ends; None where none is to be had."""
     reader, writer = os.pipe()
     try:
         with warnings.catch_warnings():
@@ -157,25 +173,20 @@ def _child(work: Callable[[], bytes]) -> Worker | None:
     status = 1
     try:
         os.close(reader)
-        data = work()
         with os.fdopen(writer, "wb") as out:
-            out.write(data)
+            work(out)
         status = 0
     finally:
         os._exit(status)
-
-
-def _data(worker: Worker) -> bytes:
-    """What a process sent; nothing of one that failed."""
-    with os.fdopen(worker.results, "rb") as sent:
-        data = sent.read()
-    _, status = os.waitpid(worker.pid, 0)
-    return b"" if status else data
 
 
 def _results(worker: Worker, kind: type[T]) -> list[tuple[int, T]]:
     """What a process found; nothing of one that failed."""
     import msgspec
 
-    data = _data(worker)
-    return msgspec.msgpack.decode(data, type=list[tuple[int, kind]]) if data else []  # type: ignore[valid-type]
+    with os.fdopen(worker.results, "rb") as sent:
+        data = sent.read()
+    _, status = os.waitpid(worker.pid, 0)
+    if status or not data:
+        return []
+    return msgspec.msgpack.decode(data, type=list[tuple[int, kind]])  # type: ignore[valid-type]

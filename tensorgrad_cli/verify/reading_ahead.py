@@ -1,50 +1,69 @@
-"""A spec read and prepared in another process, while this one imports NumPy.
+"""A spec read in another process, and its formulas printed there, while this one imports NumPy and then checks.
 
 This module imports nothing of ours but `processes`: what the other process needs it imports itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tensorgrad_cli.verify.processes import ahead
+from tensorgrad_cli.verify.processes import Ahead
 
 if TYPE_CHECKING:
-    from tensorgrad_cli.verify.prepared import Outcome
+    from tensorgrad_cli.verify.prepared import Formulas, Outcome
 
-__all__ = ["read_ahead"]
+__all__ = ["Reading"]
 
 # What nearly every check needs: there is time to import it before the other process has done.
 NEEDED = ("numpy.random", "tensorgrad_cli.exact.decide")
 
 
-def read_ahead(read: Callable[[], Outcome]) -> Callable[[], Outcome]:
-    """The call that waits for a spec, which another process has begun to read. It is read here where that failed, and
-    where it holds arrays, which take longer to send."""
-    call = ahead(lambda: _numbered(read), lambda found: not _holds_arrays(found[0]))
+class Reading:
+    """The reading of a spec. It is read, and printed, here where the other process failed, or where there is none: that
+    is the case where not `ahead`, and where a spec holds arrays, which take longer to send."""
 
-    def outcome() -> Outcome:
+    def __init__(self, read: Callable[[], Outcome], ahead: bool) -> None:
+        self._read = read
+        self._ahead: Ahead[Any] | None = Ahead(lambda: _stages(read)) if ahead else None
+
+    def outcome(self) -> Outcome:
+        """The spec, prepared for its checks."""
+        if self._ahead is None:
+            return self._read()
         for name in NEEDED:
             import_module(name)
+        sent = self._ahead.take()
+        if sent is None:
+            self._ahead = None
+            return self._read()
         from tensorgrad_cli.algebra.expression import serials_from
 
-        found, serial = call()
+        outcome: Outcome
+        outcome, serial = sent
         serials_from(serial)
-        return found
+        return outcome
 
-    return outcome
+    def formulas(self) -> Formulas:
+        """What was printed; whatever is missing is to be printed here."""
+        found: Formulas | None = None
+        if self._ahead is not None:
+            found = self._ahead.take()
+            self._ahead.close()
+        return found or {}
 
 
-def _numbered(read: Callable[[], Outcome]) -> tuple[Outcome, int]:
-    """The outcome, and a serial that no index in it has."""
+def _stages(read: Callable[[], Outcome]) -> Iterator[Any]:
+    """The outcome with a serial that no index in it has; then the formulas."""
     outcome = read()
+    ready, _ = outcome
+    if ready is not None and (ready.ground.spec.data or ready.ground.spec.gradients):
+        return
     from tensorgrad_cli.algebra.expression import serials_from
 
-    return outcome, serials_from(0)
+    yield outcome, serials_from(0)
+    if ready is not None:
+        from tensorgrad_cli.verify.prepare import formulas
 
-
-def _holds_arrays(outcome: Outcome) -> bool:
-    ready, _ = outcome
-    return ready is not None and bool(ready.ground.spec.data or ready.ground.spec.gradients)
+        yield formulas(ready.ground, ready.checks)

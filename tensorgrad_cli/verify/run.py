@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain, groupby
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tensorgrad_cli import __version__
 from tensorgrad_cli.render import text
 from tensorgrad_cli.source import Issue
 from tensorgrad_cli.spec.model import Claim, Spec
-from tensorgrad_cli.verify.chain_checks import check_derivative
+from tensorgrad_cli.verify.chain_checks import compared, with_formulas
 from tensorgrad_cli.verify.claim_results import claim_result
 from tensorgrad_cli.verify.claims import judge_claim
 from tensorgrad_cli.verify.derivations import derivation_results
-from tensorgrad_cli.verify.prepared import ChainCheck, Prepared, Printed
+from tensorgrad_cli.verify.prepared import ChainCheck, Formulas, Prepared
 from tensorgrad_cli.verify.processes import Task, cores, side_by_side
 from tensorgrad_cli.verify.readings import ReadDerivation, Reading
 from tensorgrad_cli.verify.remarks import derivative_remarks
@@ -45,27 +46,36 @@ def check_spec(
     """All checks of a spec. `claims` are further ones, from the command line; the rest as in `check_prepared`."""
     from tensorgrad_cli.verify.prepare import prepared
 
-    return check_prepared(prepared(spec, claims), seed, progress, allow_python, processes)
+    return check_prepared(prepared(spec, claims), dict, seed, progress, allow_python, processes)
 
 
 def check_prepared(
     ready: Prepared,
+    formulas: Callable[[], Formulas],
     seed: int | None = None,
     progress: Callable[[str], None] | None = None,
     allow_python: bool = False,
     processes: int | None = 1,
 ) -> SpecReport:
-    """All checks of a spec that was prepared. So many `processes` work on them; None stands for as many as there are
+    """All checks of a spec that was prepared. `formulas` are asked for when all is checked; what they lack is printed
+    then. So many `processes` work on them; None stands for as many as there are
     cores where arrays are small, else for one: each has copies of its own."""
     started = time.perf_counter()
     spec = ready.ground.spec
     bench = Workbench.on(ready.ground, seed_of(spec, seed))
     results: list[Result] = []
     summaries: list[str] = []
+    checks = {check.id: check for check in ready.checks}
     with np.errstate(all="ignore"):
         for batch in _batches(bench, ready, progress, allow_python, processes):
             results += batch.results
             summaries += batch.summaries
+    naming = bench.naming()
+    shown = formulas()
+    results = [
+        _formulated(bench, checks[result.id], result, shown) if result.id in checks else result
+        for result in results
+    ]
     if os.environ.get("TENSORGRAD_TRACEBACK"):
         results += _malformed(bench)
     unrun = (
@@ -74,7 +84,6 @@ def check_prepared(
         else ()
     )
     passed = bool(results) and all(result.passed for result in results)
-    naming = bench.naming()
     steps = tuple(
         (bench.scope.spelling(s.name), text.equation(s.equation, naming, implied=False)) for s in spec.chain
     )
@@ -120,10 +129,7 @@ def _batches(
     say = progress or (lambda _: None)
     together = groupby(ready.checks, _certified_with)
     queues = (
-        [
-            Task(partial(_derivatives, bench, say, [(c, ready.printed.get(c.id)) for c in group]))
-            for _, group in together
-        ],
+        [Task(partial(_derivatives, bench, say, tuple(group))) for _, group in together],
         [
             # A slip takes longer to explain than a true line to prove.
             *(
@@ -175,14 +181,20 @@ def _user_code(bench: Workbench, say: Callable[[str], None], allow_python: bool)
         yield Batch((guarded(id_, "implementation", check),))
 
 
-def _derivatives(
-    bench: Workbench, say: Callable[[str], None], checks: Sequence[tuple[ChainCheck, Printed | None]]
-) -> Batch:
+def _derivatives(bench: Workbench, say: Callable[[str], None], checks: tuple[ChainCheck, ...]) -> Batch:
     results = []
-    for check, shown in checks:
+    for check in checks:
         say(check.id)
-        results.append(guarded(check.id, check.kind, partial(check_derivative, bench, check, shown)))
+        results.append(guarded(check.id, check.kind, partial(compared, bench, check)))
     return Batch(tuple(results))
+
+
+def _formulated(bench: Workbench, check: ChainCheck, result: Result, shown: Formulas) -> Result:
+    """A result with its formulas, where it was not a crash."""
+    if result.of is None:
+        return result
+    found = guarded(check.id, check.kind, partial(with_formulas, bench, check, result, shown.get(check.id)))
+    return replace(found, seconds=result.seconds + found.seconds)
 
 
 def _claim(
@@ -214,8 +226,6 @@ def guarded(id_: str, kind: str, check: Callable[[], Result], claim: Claim | Non
     except Exception as error:
         message = f"internal error: {type(error).__name__}: {error}"
         result = _crashed(id_, kind, claim, "internal", message)
-    from msgspec.structs import replace
-
     return replace(result, seconds=time.perf_counter() - started)
 
 

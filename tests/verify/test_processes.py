@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tensorgrad_cli.spec.read import read_path
 from tensorgrad_cli.verify.claims import judge_claim
-from tensorgrad_cli.verify.processes import Task, ahead, cores, side_by_side
+from tensorgrad_cli.verify.processes import Ahead, Task, cores, side_by_side
 from tensorgrad_cli.verify.read_claims import attempt_claim
 from tensorgrad_cli.verify.run import check_spec, seed_of
 from tensorgrad_cli.verify.verdict import Proof, SpecReport
@@ -105,22 +105,25 @@ def test_no_process_and_no_pipe_is_left_behind() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
+def test_values_made_ahead_come_one_after_the_other() -> None:
+    ahead = Ahead(lambda: iter([os.getpid(), 2, "x" * 1_000_000]))
+    first = ahead.take()
+    assert first is not None and first != os.getpid()
+    assert (ahead.take(), ahead.take(), ahead.take()) == (2, "x" * 1_000_000, None)
+
+
 @pytest.mark.parametrize("act", [lambda: os._exit(0), lambda: os._exit(3), lambda: 1 // 0])
-def test_what_is_begun_ahead_is_done_here_where_it_fails(act: Callable[[], object]) -> None:
-    here = os.getpid()
-    value = ahead(partial(_elsewhere, here, act, 7), lambda _: True)
-    assert value() == _proof(7)
+def test_what_fails_ahead_sends_no_more(act: Callable[[], object]) -> None:
+    def values() -> Iterator[object]:
+        yield 1
+        yield act()
+
+    ahead: Ahead[object] = Ahead(values)
+    assert (ahead.take(), ahead.take(), ahead.take()) == (1, None, None)
 
 
-def test_what_is_begun_ahead_runs_elsewhere() -> None:
-    assert ahead(os.getpid, lambda _: True)() != os.getpid()
-    assert ahead(os.getpid, lambda _: False)() == os.getpid()
-
-
-def test_what_raises_ahead_raises_when_it_is_asked_for() -> None:
-    value = ahead(lambda: 1 // 0, lambda _: True)
-    with pytest.raises(ZeroDivisionError):
-        value()
+def test_what_is_sent_need_not_be_taken() -> None:
+    Ahead(lambda: iter(["x" * 10_000_000])).close()
 
 
 def test_there_is_a_core() -> None:
