@@ -10,8 +10,7 @@ and hide its noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -39,12 +38,16 @@ ROUGH = 16.0
 ROUNDING = EPS / math.sqrt(12.0)
 
 
+# How far each coordinate moves, and whether by an odd multiple of its last place.
+Moves: TypeAlias = tuple[NDArray[Any], NDArray[np.bool_]]
+
+
 def grid(
     x: NDArray[Any],
     scale: NDArray[Any],
     exponent: int,
     rng: np.random.Generator,
-    moves: tuple[NDArray[Any], NDArray[np.bool_]] | None = None,
+    moves: Moves | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """`POINTS` exactly equidistant points near x: base [n] and spacing [n], each point moving by about
     scale · 2^exponent. See `points_of`. `moves` are those of `drawn_moves`."""
@@ -69,7 +72,7 @@ def last_places(size: NDArray[Any]) -> NDArray[Any]:
     return places
 
 
-def drawn_moves(size: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def drawn_moves(size: int, rng: np.random.Generator) -> Moves:
     """How far each coordinate moves from point to point, ±1/2 to ±1 of the spacing asked for, and whether by an
     odd multiple of the last place: those move it; odd ones only would leave the last place of a sum of two."""
     move = rng.uniform(-0.5, 0.5, size)
@@ -104,39 +107,73 @@ class Noise(Struct, frozen=True):
 
 
 def deviations(values: NDArray[Any]) -> NDArray[Any]:
-    """The noise's standard deviation [ORDERS, m] as each order of difference of values [POINTS, m] on a grid
+    """The noise's standard deviation [ORDERS, …, m] as each order of difference of values […, POINTS, m] on a grid
     sees it."""
     estimates = []
     # Squares of the smallest and largest numbers would be 0 and infinite; a power of two scales without rounding.
-    _, exponents = np.frexp(np.max(np.abs(values), axis=0))
-    table = np.ldexp(values, -exponents)
+    _, exponents = np.frexp(np.max(np.abs(values), axis=-2))
+    table = np.ldexp(values, -exponents[..., None, :])
     for order in range(1, max(ORDERS) + 1):
-        table = np.diff(table, axis=0)
+        table = table[..., 1:, :] - table[..., :-1, :]
         if order in ORDERS:
-            estimates.append(np.sqrt(np.mean(np.square(table), axis=0) / math.comb(2 * order, order)))
+            estimates.append(np.sqrt(np.mean(np.square(table), axis=-2) / math.comb(2 * order, order)))
     found: NDArray[Any] = np.ldexp(np.stack(estimates), exponents)
     return found
 
 
-def evaluated(
-    evaluate: Evaluate, grids: Sequence[Callable[[], tuple[NDArray[Any], NDArray[Any]]]], size: int
-) -> list[tuple[NDArray[Any], NDArray[Any] | None]]:
-    """Values and branches on each grid of points of `size` entries: all grids at once where they are small,
-    one point after the other where not."""
-    if 8 * size * POINTS * len(grids) <= TOGETHER:
-        points = np.concatenate([points_of(*make(), 0, POINTS) for make in grids])
-        values, branches = evaluate(points)
-        parts = [slice(start, start + POINTS) for start in range(0, len(values), POINTS)]
-        return [(values[part], None if branches is None else branches[part]) for part in parts]
-    tables = []
-    for make in grids:
-        base, spacing = make()
+class Table(Struct, frozen=True):
+    """What is seen on one grid: the `deviations` [ORDERS, m] of f's values, and whether all points lie in one piece
+    of f."""
+
+    deviations: NDArray[Any]
+    one_piece: bool
+
+
+def tables(
+    evaluate: Evaluate,
+    x: NDArray[Any],
+    scale: NDArray[Any],
+    spacings: Sequence[int],
+    rng: np.random.Generator,
+    moves: Moves | None,
+) -> Iterator[Table]:
+    """A table for each spacing: of all grids at once where they are small, of one point after the other where not."""
+    if 8 * x.size * POINTS * len(spacings) <= TOGETHER:
+        values, branches = evaluate(side_by_side(x, scale, spacings, rng, moves))
+        shape = (len(spacings), POINTS, -1)
+        seen = deviations(values.reshape(shape))
+        crossed = np.zeros(len(spacings), np.bool_)
+        if branches is not None:
+            codes = branches.reshape(shape)
+            crossed = np.any(codes != codes[:, :1], axis=(1, 2))
+        yield from (Table(seen[:, number], not crossed[number]) for number in range(len(spacings)))
+        return
+    for exponent in spacings:
+        base, spacing = grid(x, scale, exponent, rng, moves)
         found = [evaluate(points_of(base, spacing, number, number + 1)) for number in range(POINTS)]
-        codes = [branches for _, branches in found if branches is not None]
-        tables.append(
-            (np.concatenate([values for values, _ in found]), np.concatenate(codes) if codes else None)
+        crossings = [branches for _, branches in found if branches is not None]
+        yield Table(
+            deviations(np.concatenate([values for values, _ in found])),
+            all(np.array_equal(branches, crossings[0]) for branches in crossings),
         )
-    return tables
+
+
+def side_by_side(
+    x: NDArray[Any],
+    scale: NDArray[Any],
+    spacings: Sequence[int],
+    rng: np.random.Generator,
+    moves: Moves | None,
+) -> NDArray[Any]:
+    """The points of a grid for each spacing, [spacings x POINTS, n], made as one grid."""
+    drawn = [moves or drawn_moves(x.size, rng) for _ in spacings]
+    joined = np.concatenate([move for move, _ in drawn]), np.concatenate([odd for _, odd in drawn])
+    powers = 2.0 ** np.asarray(spacings, dtype=float)
+    base, spacing = grid(
+        np.tile(x, len(spacings)), np.multiply.outer(powers, scale).reshape(-1), 0, rng, joined
+    )
+    points = points_of(base, spacing, 0, POINTS).reshape(POINTS, len(spacings), x.size)
+    return points.swapaxes(0, 1).reshape(-1, x.size)
 
 
 def noise_of(
@@ -161,16 +198,13 @@ def noise_of(
     if spacings is None:
         told = rounding is not None and rounding.whole
         spacings = (OF_MANY[1:] if told else OF_MANY) if many else SPACINGS
-    grids = [partial(grid, x, scale, exponent, rng, moves) for exponent in spacings]
-    tables = evaluated(evaluate, grids, x.size)
     sigma = np.zeros(centre.shape)
     ended = np.zeros(centre.shape, np.bool_)
     rough = False
     floor = ROUNDING * np.abs(centre)
     floor = np.where(np.isfinite(floor), floor, 0.0)
-    for number, (values, branches) in enumerate(tables):
-        seen = deviations(values)
-        one_piece = branches is None or bool(np.all(branches == branches[:1]))
+    for number, table in enumerate(tables(evaluate, x, scale, spacings, rng, moves)):
+        seen, one_piece = table.deviations, table.one_piece
         usable = np.isfinite(seen).all(axis=0) & (one_piece or number == 0)
         # Kinks within a grid are a structure as well.
         rough = number > 0 and (
