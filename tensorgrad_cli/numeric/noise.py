@@ -140,11 +140,11 @@ def tables(
     """A table for each spacing: of all grids at once where they are small, of one point after the other where not."""
     if 8 * x.size * POINTS * len(spacings) <= TOGETHER:
         values, branches = evaluate(side_by_side(x, scale, spacings, rng, moves))
-        shape = (len(spacings), POINTS, -1)
+        shape = (len(spacings), POINTS, values.shape[-1])
         seen = deviations(values.reshape(shape))
         crossed = np.zeros(len(spacings), np.bool_)
         if branches is not None:
-            codes = branches.reshape(shape)
+            codes = branches.reshape(*shape[:2], -1)
             crossed = np.any(codes != codes[:, :1], axis=(1, 2))
         yield from (Table(seen[:, number], not crossed[number]) for number in range(len(spacings)))
         return
