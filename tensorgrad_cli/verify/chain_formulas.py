@@ -21,10 +21,11 @@ from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.walking import mapped, nodes, references
 from tensorgrad_cli.calculus.chain import jacobian, pullback
+from tensorgrad_cli.verify.by_name import by_names, readable_chain, unevaluated
 from tensorgrad_cli.verify.formulas import bar
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.prepared import ChainCheck
-from tensorgrad_cli.verify.readable import by_own_derivatives, readable, readable_chain, unevaluated
+from tensorgrad_cli.verify.readable import readable
 
 __all__ = ["chain_checks", "displayed", "gradient_chain", "pullback_of"]
 
@@ -64,7 +65,7 @@ def displayed(ground: Ground, check: ChainCheck) -> tuple[Equation, Derivative]:
         equation = ground.calculus.equations[derivative.name]
         written = one_formula(ground, equation) or equation
         spelled = readable(ground, written, derivative.denominators)
-        return spelled or by_own_derivatives(ground, equation) or written, derivative
+        return spelled or by_names(ground, equation) or written, derivative
     (by,) = derivative.denominators
     step = ground.calculus.equations[derivative.numerator]
     shape = ground.calculus.shapes[by]

@@ -25,7 +25,6 @@ from tensorgrad_cli.algebra.expression import (
     Index,
     Op,
     Ref,
-    add,
     fresh,
     multiply,
     summation,
@@ -44,11 +43,10 @@ if TYPE_CHECKING:
 __all__ = [
     "REMARK",
     "as_derivative",
-    "by_own_derivatives",
+    "asked",
+    "defined",
     "is_readable",
     "readable",
-    "readable_chain",
-    "unevaluated",
 ]
 
 REMARK = "it has no closed formula in this notation: it is printed as a derivative"
@@ -86,54 +84,13 @@ def readable(ground: Ground, equation: Equation, by: Sequence[str] = ()) -> Equa
     return Equation(name, indices, simplified(expression))
 
 
-def readable_chain(ground: Ground, chain: Iterable[Equation], by: Sequence[str] = ()) -> tuple[Equation, ...]:
-    """The equations of a chain of derivatives, those left out that have no spelling."""
-    found: dict[str, Equation] = {}
-    for equation in chain:
-        shown = readable(ground, equation, by) or by_own_derivatives(ground, equation)
-        if shown is not None:
-            found.setdefault(shown.tensor, shown)
-    return tuple(found.values())
-
-
 def as_derivative(ground: Ground, equation: Equation) -> bool:
-    """Whether the derivative of an expression stands in an equation, for want of a closed formula."""
+    """Whether a derivative stands in an equation for want of a closed formula: one of an expression, or a second one
+    of a step."""
     derivatives = (ground.spelled.get(name) for name in references(equation.expression))
-    return any(d is not None and d.numerator in ground.unevaluated for d in derivatives)
-
-
-def unevaluated(ground: Ground, derivative: Derivative, indices: tuple[Index, ...]) -> Equation:
-    """A step's derivative as the derivative of the step's right side: ∂⁺z/∂x = ∂⁺(…)/∂x."""
-    step = ground.calculus.equations[derivative.numerator]
-    name = _defined(ground, Equation(f"‹{step.tensor}›", step.indices, step.expression))
-    asked = _asked(ground, name, derivative.denominators, derivative.own)
-    return Equation(derivative.name, indices, Ref(asked, indices))
-
-
-def by_own_derivatives(ground: Ground, equation: Equation) -> Equation | None:
-    """A first total derivative by the chain rule, each step's own derivative by its name: ∂c/∂x = Σ ∂⁺z/∂x ∂c/∂z
-    over the steps z that read x. None where the equation is of another kind."""
-    calculus = ground.calculus
-    total = calculus.asked.get(equation.tensor)
-    if total is None or total.own or len(total.denominators) != 1:
-        return None
-    numerator, (by,) = total.numerator, total.denominators
-    if numerator not in calculus.equations or by not in calculus.shapes or "∂" in numerator + by:
-        return None
-    rank = len(calculus.shapes[numerator])
-    top, bottom = equation.indices[:rank], equation.indices[rank:]
-    terms: list[Expression] = []
-    for step in calculus.closure((numerator,)):
-        if by not in references(step.expression) or "∂" in step.tensor:
-            continue
-        own = _asked(ground, step.tensor, (by,), True)
-        if step.tensor == numerator:
-            terms.append(Ref(own, (*top, *bottom)))
-            continue
-        middle = tuple(fresh(index) for index in step.indices)
-        rest = Ref(_asked(ground, numerator, (step.tensor,), False), (*top, *middle))
-        terms.append(summation(middle, multiply(Ref(own, (*middle, *bottom)), rest)))
-    return Equation(equation.tensor, equation.indices, simplified(add(*terms)))
+    return any(
+        d is not None and (d.numerator in ground.unevaluated or len(d.denominators) > 1) for d in derivatives
+    )
 
 
 # --- what has a spelling --------------------------------------------------------------------------
@@ -208,15 +165,15 @@ def _spelled(ground: Ground, expression: Expression, by: Sequence[str]) -> Expre
             for letter, place in zip("ij", part.out, strict=False)
             if isinstance(place, Index)
         )
-        name = _defined(ground, Equation("", out, freshened(replace(filled, out=out))))
+        name = defined(ground, Equation("", out, freshened(replace(filled, out=out))))
         own = any(other in ground.calculus.equations for other in fixed)
-        asked = _asked(ground, name, [hole.stand_in for hole in holes], own)
+        derivative = asked(ground, name, [hole.stand_in for hole in holes], own)
         if len(holes) > 2 or (own and len(holes) > 1):
             raise _Unreadable
         bound = [index for hole in holes for index in hole.at]
         below = [index for hole in holes for index in hole.places]
         contents = (spelled(hole.content) for hole in holes)
-        return summation(bound, multiply(Ref(asked, (*part.out, *below)), *contents))
+        return summation(bound, multiply(Ref(derivative, (*part.out, *below)), *contents))
 
     return spelled(expression)
 
@@ -257,9 +214,9 @@ def _read_by(parts: Iterable[Expression]) -> frozenset[str]:
 
 def _as_tangent(ground: Ground, ref: Ref) -> Expression | None:
     """∂(∂c/∂w)/∂(∂c/∂r) as ∂r/∂w, None for another derivative."""
-    asked, shapes = ground.calculus.asked, ground.calculus.shapes
-    outer = asked[ref.tensor]
-    inner, by = asked.get(outer.numerator), asked.get(outer.denominators[0])
+    known, shapes = ground.calculus.asked, ground.calculus.shapes
+    outer = known[ref.tensor]
+    inner, by = known.get(outer.numerator), known.get(outer.denominators[0])
     if inner is None or by is None or inner.own or by.own or outer.own or len(outer.denominators) > 1:
         return None
     if len(inner.denominators) != 1 or len(by.denominators) != 1 or inner.numerator != by.numerator:
@@ -272,7 +229,7 @@ def _as_tangent(ground: Ground, ref: Ref) -> Expression | None:
     first, varied = ref.indices[:top], ref.indices[top : count - top - last]
     second, moved = ref.indices[count - top - last : count - last], ref.indices[count - last :]
     deltas = (Delta(a, b) for a, b in zip(first, second, strict=True))
-    return multiply(*deltas, Ref(_asked(ground, r, (w,), False), (*moved, *varied)))
+    return multiply(*deltas, Ref(asked(ground, r, (w,), False), (*moved, *varied)))
 
 
 def _stand_in(
@@ -290,14 +247,15 @@ def _stand_in(
     raise _Unreadable
 
 
-def _asked(ground: Ground, numerator: str, denominators: Sequence[str], own: bool) -> str:
+def asked(ground: Ground, numerator: str, denominators: Sequence[str], own: bool) -> str:
+    """The name of a derivative that a printed formula refers to."""
     name = derivative_name(numerator, denominators, own)
     if name not in ground.calculus.asked:
         ground.spelled[name] = Derivative(name, numerator, tuple(denominators), own)
     return name
 
 
-def _defined(ground: Ground, equation: Equation) -> str:
+def defined(ground: Ground, equation: Equation) -> str:
     """The name of an expression that stands under a ∂, the same for the same one."""
     name = equation.tensor or f"‹{text.expression(equation.expression, ground.naming())}›"
     ground.unevaluated.setdefault(name, Equation(name, equation.indices, equation.expression))

@@ -104,6 +104,39 @@ def test_a_derivative_without_a_formula_is_printed_as_one() -> None:
     assert formulas["step:v/A"] == "∂v[i]/∂A[p,q] = ∂vec(A)[i]/∂A[p,q]"
 
 
+NO_STAND_IN = """
+tensors:
+  R: [m, n]
+  u: [m]
+  v: [n]
+  g: []
+"""
+# Second derivatives of these hold matrices of unit entries for which no tensor of their shape can stand.
+WITHOUT_STAND_IN = (
+    ("K = kron(R, g R)", "s = sum(K ⊙ K)"),
+    ("K = kron(Rᵀ R, R ⊙ R)", "s = tr(K Kᵀ) + g"),
+    ("y = tanh(u)", "K = kron(y vᵀ, R)", "s = sum(sin(K))"),
+    ("s = sum(kron(R, g Rᵀ))",),
+    ("s = norm(kron(u vᵀ, v uᵀ))",),
+    ("w = vec(diag(u) R diag(v))", "s = exp(wᵀ w)"),
+    ("C = R Rᵀ + I", "K = kron(inv(C), C)", "s = sum(tanh(K))"),
+)
+
+
+@pytest.mark.parametrize("chain", WITHOUT_STAND_IN, ids=lambda chain: chain[0])
+def test_unit_matrices_of_a_shape_that_no_tensor_has(chain: tuple[str, ...], all_reads_back: Check) -> None:
+    all_reads_back(spec(*chain, head=NO_STAND_IN))
+
+
+def test_a_second_derivative_is_printed_by_the_chain_rule() -> None:
+    formulas = printed(spec("K = kron(R, g R)", "s = sum(K ⊙ K)", head=NO_STAND_IN))
+    assert formulas["hessian:R,g"] == (
+        "∂²s/∂R[p,q]∂g = 2 Σ[i,j] ∂K[i,j]/∂R[p,q] ∂K[i,j]/∂g + 2 Σ[i,j] K[i,j] ∂²K[i,j]/∂R[p,q]∂g"
+    )
+    formulas = printed(spec("s = sum(kron(R, g Rᵀ))", head=NO_STAND_IN))
+    assert formulas["hessian:R,R"] == "∂²s/∂R[p,q]∂R[r,s] = ∂²(Σ[i,j] kron(R, g Rᵀ)[i,j])/∂R[p,q]∂R[r,s]"
+
+
 TRUE = (
     ("Y = kron(Aᵀ, tanh(A))", "s = sum(Y ⊙ Y)"),
     ("Y = kron(A C, B)", "s = sum(Y ⊙ Y)"),
@@ -115,7 +148,16 @@ TRUE = (
 
 @pytest.mark.parametrize("chain", TRUE, ids=lambda chain: chain[0])
 def test_what_is_printed_instead_is_true(chain: tuple[str, ...]) -> None:
-    bench = Workbench(spec(*chain), 0)
+    check_true(Workbench(spec(*chain), 0))
+
+
+@pytest.mark.parametrize("chain", WITHOUT_STAND_IN[:4], ids=lambda chain: chain[0])
+def test_the_chain_rule_by_names_is_true(chain: tuple[str, ...]) -> None:
+    check_true(Workbench(spec(*chain, head=NO_STAND_IN), 0))
+
+
+def check_true(bench: Workbench) -> None:
+    """Every equation that is displayed holds, by the exact test."""
     equations = []
     for check in chain_checks(bench):
         equations += [
