@@ -43,6 +43,7 @@ from tensorgrad_cli.render import derivatives, operations, products
 from tensorgrad_cli.render.naming import Names, Naming, counted, free_names, named, position, positions
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, NOTHING, PRODUCT, TERM, Piece, merged, wrapped
 from tensorgrad_cli.render.terms import factors_of, ordered, signed
+from tensorgrad_cli.render.told import unpinned
 
 __all__ = ["Glyphs", "Linear", "by_signs", "primes", "unhidden"]
 
@@ -64,13 +65,17 @@ class Glyphs(Struct, frozen=True):
 class Linear:
     """Prints expressions and equations with some glyphs.
 
-    With `implied`, a sum that the language implies is not written; else every Σ stands there.
+    With `implied`, a sum that the language implies is not written; else every Σ stands there. `loose` are free
+    indices whose range nothing in the formula tells.
     """
 
-    def __init__(self, naming: Naming, glyphs: Glyphs, implied: bool) -> None:
+    def __init__(
+        self, naming: Naming, glyphs: Glyphs, implied: bool, loose: frozenset[Index] = frozenset()
+    ) -> None:
         self.naming = naming
         self.glyphs = glyphs
         self.implied = implied
+        self.loose = loose
         # Pieces of what stands in several places, by identity; each expression is kept, so that its id stays
         # taken. A divisor is looked at twice, and what a product rule reads stands again and again.
         self._pieces: dict[tuple[int, bool, tuple[tuple[Index, str], ...]], tuple[Expression, Piece]] = {}
@@ -91,7 +96,7 @@ class Linear:
         if not self.implied:
             return self
         if self._explicit is None:
-            self._explicit = Linear(self.naming, self.glyphs, False)
+            self._explicit = Linear(self.naming, self.glyphs, False, self.loose)
         return self._explicit
 
     # --- nodes
@@ -256,6 +261,18 @@ class Linear:
         if e.body == ONE and len(e.indices) == 1 and e.indices[0].serial < 0:
             return self.size(e.indices[0].dimension, names)
         return products.product(self, e.indices, factors_of(e.body), named(e.indices, names), summand)
+
+    def bound(self, indices: Sequence[Index], body: Expression, names: Names) -> str:
+        """What stands in the brackets of a sum or an operation: its indices, with their ranges where the body does
+        not tell them."""
+        ranged = unpinned(indices, body, self.loose)
+        return ",".join(
+            # A computed dimension has no name that is read.
+            f"{names[index]}:{self.name(index.dimension.name)}"
+            if index in ranged and not index.dimension.terms
+            else names[index]
+            for index in indices
+        )
 
     def size(self, dimension: Dimension, names: Names) -> Piece:
         """The size of a dimension by its name; as a sum of ones where another name hides it."""

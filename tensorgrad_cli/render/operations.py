@@ -30,7 +30,7 @@ def _reduced(printer: Linear, e: Op, names: Names) -> Piece:
     inside = printer.inner(e.arguments[0], bound)
     own = [bound[index] for index in e.bound]
     extra = "".join(f", {name}={_numeral(value)}" for name, value in e.parameters)
-    text = f"{_word(printer, e)}[{','.join(own)}]({inside.text}{extra})"
+    text = f"{_word(printer, e)}[{printer.bound(e.bound, e.arguments[0], bound)}]({inside.text}{extra})"
     strength = PRODUCT if e.operation == "prod" else ATOM
     stands = merged((inside.stands,), own)
     return Piece(text, strength, stands, inside.opened - frozenset(own), plain=strength == ATOM)
@@ -68,7 +68,7 @@ def _along(printer: Linear, e: Op, names: Names) -> Piece:
 def _along_own(printer: Linear, e: Op, names: Names) -> Piece:
     inside = printer.inner(e.arguments[0], names)
     own = [names[index] for index in e.bound]
-    text = f"{e.operation}[{','.join(own)}]({inside.text})"
+    text = f"{e.operation}[{printer.bound(e.bound, e, names)}]({inside.text})"
     stands = merged((merged((inside.stands,), own), dict.fromkeys(own, 1)))
     return Piece(text, ATOM, stands, inside.opened | frozenset(own), plain=True)
 

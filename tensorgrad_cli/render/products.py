@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tensorgrad_cli.algebra.expression import Add, Const, Expression, Index, Op, Product, Sum
 from tensorgrad_cli.render.naming import Names
 from tensorgrad_cli.render.pieces import FACTOR, PRODUCT, TERM, Piece, implied, of_product, wrapped
-from tensorgrad_cli.render.terms import Divisor, split, unpinned
+from tensorgrad_cli.render.terms import Divisor, split
 
 if TYPE_CHECKING:
     from tensorgrad_cli.render.linear import Linear
@@ -67,11 +67,7 @@ def _written(
     """What stands in the brackets of Σ: all indices or, where the language implies all of them, none."""
     if printer.implied and summand and all(implied(names[index], above, below) for index in indices):
         return ""
-    ranged = unpinned(indices, Product(tuple(factors)))
-    return ",".join(
-        f"{names[index]}:{printer.name(index.dimension.name)}" if index in ranged else names[index]
-        for index in indices
-    )
+    return printer.bound(indices, Product(tuple(factors)), names)
 
 
 def _in_front(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from tensorgrad_cli.algebra.expression import Apply, Const, Delta, Expression, Index, Op, Product, Ref, Sum
+from tensorgrad_cli.algebra.expression import Apply, Const, Expression, Product, Sum
 from tensorgrad_cli.algebra.scalars import is_size
-from tensorgrad_cli.algebra.walking import occurring
 
-__all__ = ["factors_of", "ordered", "signed", "split", "unpinned"]
+__all__ = ["factors_of", "ordered", "signed", "split"]
 
 
 def factors_of(e: Expression) -> tuple[Expression, ...]:
@@ -56,28 +55,3 @@ def split(factors: Sequence[Expression]) -> tuple[Fraction, list[Expression], li
             case _:
                 above.append(factor)
     return coefficient, above, sorted(below, key=lambda divisor: not is_size(divisor[0]))
-
-
-def unpinned(indices: Sequence[Index], body: Expression) -> tuple[Index, ...]:
-    """The summed indices whose range nothing in the body tells: it has to be written."""
-    parts: list[Expression] = []
-    untold = set(indices)
-    for part in occurring(body):
-        parts.append(part)
-        if isinstance(part, Ref | Op):
-            untold.difference_update(part.indices if isinstance(part, Ref) else part.out)
-            if not untold:
-                # Told near the beginning, mostly: the rest need not be looked at.
-                return ()
-    missing = [index for index in indices if index in untold]
-    pairs = [(part.left, part.right) for part in parts if isinstance(part, Delta)]
-    found = True
-    while missing and found:
-        found = False
-        for index in missing:
-            others = [b if a == index else a for a, b in pairs if index in (a, b)]
-            if any(isinstance(other, Index) and other not in missing for other in others):
-                missing.remove(index)
-                found = True
-                break
-    return tuple(missing)

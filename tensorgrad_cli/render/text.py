@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensorgrad_cli.algebra.expression import Equation, Expression
+from tensorgrad_cli.algebra.expression import Equation, Expression, Index
 from tensorgrad_cli.render.linear import Glyphs, Linear
 from tensorgrad_cli.render.naming import Naming
 
@@ -23,6 +23,8 @@ def equation(value: Equation, naming: Naming, *, implied: bool = True) -> str:
     return Linear(naming, GLYPHS, implied).equation(value)
 
 
-def expression(value: Expression, naming: Naming, *, implied: bool = True) -> str:
-    """An expression, its free indices by their own names."""
-    return Linear(naming, GLYPHS, implied).expression(value)
+def expression(
+    value: Expression, naming: Naming, *, implied: bool = True, loose: frozenset[Index] = frozenset()
+) -> str:
+    """An expression, its free indices by their own names; `loose` are those whose range nothing tells."""
+    return Linear(naming, GLYPHS, implied, loose).expression(value)

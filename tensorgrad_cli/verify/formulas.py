@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from tensorgrad_cli.algebra.expression import ONE, Add, Chain, Derivative, Expression, Index
+from tensorgrad_cli.algebra.expression import (
+    ONE,
+    Chain,
+    Delta,
+    Derivative,
+    Expression,
+    Index,
+    Product,
+    Ref,
+    Sum,
+    fresh,
+)
 from tensorgrad_cli.algebra.library import BUILTINS, OWN, Scope
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.render import text
-from tensorgrad_cli.render.naming import Naming, bar_spelling, free_names
+from tensorgrad_cli.render.naming import Naming, bar_spelling
+from tensorgrad_cli.render.terms import factors_of
+from tensorgrad_cli.render.told import untold
 
-__all__ = ["bar", "naming_of", "reading", "shown"]
+__all__ = ["bar", "naming_of", "reading", "shown", "untellable"]
 
 
 def bar(name: str) -> str:
@@ -44,16 +57,49 @@ def naming_of(
     )
 
 
-def reading(left: Expression, right: Expression, naming: Naming, free: tuple[Index, ...] = ()) -> str:
-    """How an equation was read, every Σ written out. A number on the left that stands for a tensor filled with it
-    carries the tensor's indices, `2 ones[i] = x[i]`: those of the left side are the free ones."""
-    written = shown(left, naming)
-    if free and not left.free and right.free and "ones" not in naming.taken:
-        names = free_names(free)
-        ones = f"ones[{','.join(names.values())}]"
-        number = f"({written})" if isinstance(left, Add) else written
-        written = ones if left == ONE else f"{number} {ones}"
-    return f"{written} = {shown(right, naming)}"
+def reading(left: Expression, right: Expression, naming: Naming) -> str:
+    """How an equation was read, every Σ written out, so that it is read again as the same one.
+
+    Indices are free by standing on the left, and an entry tells their range. One that the left has lost, as where a
+    number stands for a tensor filled with it, is put there by `ones[i]`; one whose range nothing tells, as in what is
+    left of `A^0 = I`, by `Σ[k:m] δ[i,k]`, which is 1 for each i of m.
+    """
+    loose, groups = untold((left, right))
+    untied = tuple(index for index in groups if not index.dimension.terms)
+    lost = sorted(index for index in right.free - left.free if index not in untied)
+    first = _standing(left, lost, untied, naming) if lost or untied else left
+    return f"{_written(first, naming, loose)} = {_written(right, naming, loose)}"
+
+
+def untellable(left: Expression, right: Expression) -> tuple[str, ...]:
+    """A remark on each index over a computed dimension whose range nothing tells: no written range can say it."""
+    groups = untold((left, right))[1]
+    return tuple(
+        f"{index.name} runs over {index.dimension.name}, which nothing in its reading says: it does not read back"
+        for index in groups
+        if index.dimension.terms
+    )
+
+
+def _standing(left: Expression, lost: list[Index], untied: tuple[Index, ...], naming: Naming) -> Expression:
+    """The left side times ones in which some indices stand."""
+    ones: list[Expression] = []
+    if "ones" in naming.taken:
+        ones = [_one_for_each(index) for index in lost]
+    elif lost:
+        ones = [Ref("ones", tuple(lost))]
+    factors = [factor for factor in factors_of(left) if factor != ONE]
+    factors += [*ones, *map(_one_for_each, untied)]
+    return factors[0] if len(factors) == 1 else Product(tuple(factors))
+
+
+def _one_for_each(index: Index) -> Expression:
+    other = fresh(Index("k", index.dimension))
+    return Sum((other,), Delta(index, other))
+
+
+def _written(expression: Expression, naming: Naming, loose: frozenset[Index]) -> str:
+    return text.expression(expression, naming, implied=False, loose=loose)
 
 
 def shown(expression: Expression, naming: Naming) -> str:

@@ -1,0 +1,69 @@
+"""A formula says what its indices run over: by an entry, through a delta, or by a written range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tensorgrad_cli.source import Source
+from tensorgrad_cli.spec.model import Spec
+from tensorgrad_cli.spec.read import read
+from tensorgrad_cli.verify.run import check_spec
+
+HEAD = """
+dims: {m: 2, n: 3}
+tensors:
+  A: [m, m]
+  X: [m, n]
+  x: [m]
+  y: [n]
+chain:
+  - s = xᵀ A x
+"""
+
+
+def spec(claim: str, head: str = HEAD) -> Spec:
+    found, issues = read(Source("ranges", f"{head}claims:\n  - '{claim}'\n"))
+    assert found is not None, [issue.message for issue in issues]
+    return found
+
+
+READINGS = {
+    "A^0 = I": "δ[i,j] Σ[k:m] δ[i,k] = δ[i,j]",
+    "I = A^0": "δ[i,j] Σ[k:m] δ[i,k] = δ[i,j]",
+    "A^0 = 1": "δ[i,j] Σ[k:m] δ[i,k] = 1",
+    "x^0 = 1": "1 = 1",
+    "2 (x - x)^0 = 2 x^0": "2 = 2",
+    "(A^0)[i,j] = delta[i,j]": "δ[i,j] Σ[k:m] δ[i,k] = δ[i,j]",
+    "x[i]^0 y[j] = x[i] y[j]": "y[j] ones[i] = x[i] y[j]",
+    "x[i]^0 = x[i]": "ones[i] = x[i]",
+    "0 x[i] + 2 = x[i]": "2 ones[i] = x[i]",
+    "sum[k:m] δ[i,k] = 1": "Σ[k:m] δ[i,k] = 1",
+    "sum[k] δ[i,k] x[k]^0 = sum[l] δ[i,l] x[l]^0": "Σ[k:m] δ[i,k] = Σ[l:m] δ[i,l]",
+    "sum[k] sum[l] δ[k,l] A[k,l]^0 = m": "Σ[k:m,l:m] δ[k,l] = m",
+    "s max[k](x[k]^0) = s": "s max[k:m](1) = s",
+    "softmax[i](x[i]^0) = 1/m ones[i] x[i]^0": "softmax[i:m](1) = 1 / m",
+    "softmax[i](x[i]^0) x[j] = x[i] x[j]": "softmax[i](1) x[j] = x[i] x[j]",
+}
+
+
+@pytest.mark.parametrize("claim", READINGS)
+def test_a_reading_says_what_its_indices_run_over(claim: str, all_reads_back: Callable[[Spec], None]) -> None:
+    found = spec(claim)
+    (check,) = (check for check in check_spec(found).checks if check.kind == "claim")
+    assert check.reading == READINGS[claim]
+    all_reads_back(found)
+
+
+def test_a_declared_name_hides_ones(all_reads_back: Callable[[Spec], None]) -> None:
+    found = spec("x[i]^0 y[j] = x[i] y[j]", HEAD.replace("  y: [n]", "  y: [n]\n  ones: []"))
+    (check,) = (check for check in check_spec(found).checks if check.kind == "claim")
+    assert check.reading == "y[j] Σ[k] δ[i,k] = x[i] y[j]"
+    all_reads_back(found)
+
+
+def test_a_computed_dimension_that_nothing_tells_is_remarked_on() -> None:
+    (check,) = (check for check in check_spec(spec("kron(A, A)^0 = I")).checks if check.kind == "claim")
+    assert check.verdict == "proved"
+    assert check.remarks == ("i runs over m·m, which nothing in its reading says: it does not read back",)
