@@ -26,6 +26,8 @@ _OPERATORS = frozenset({"*", "/", "@", "⊙", "∘", "⊗"})
 _SUM, _PRODUCT, _EQUALS, _INSIDE = 0, 1, 2, 3
 # Between arguments only where nothing else is left.
 _LAST = 100.0
+# The column under which a line goes on that finds no room under its beginning.
+_LEAST = 8
 
 
 def folded(line: Line, width: int | None) -> Iterator[Line]:
@@ -38,15 +40,30 @@ def folded(line: Line, width: int | None) -> Iterator[Line]:
         yield from folded(_line([(text, style, -1.0) for text, style in line[:start]]), width)
         yield from folded([(" " * (_indent(line) + 4), ""), *line[start:]], width)
         return
-    hang = _hang(line, width)
+    words = _words(line)
+    hang = _fitting(words, (_hang(line, width), _indent(line) + 4, _LEAST), width)
     out: list[Word] = []
-    for word in _words(line):
+    for word in words:
         out.append(word)
-        while sum(cells(text) for text, _, _ in out) > width and (at := _best(out)) is not None:
+        while sum(cells(text) for text, _, _ in out) > width and (at := _best(out, width)) is not None:
             yield _line(out[:at])
             text, style, _ = out[at]
             out = [(" " * hang, "", -1.0), (text.lstrip(" "), style, -1.0), *out[at + 1 :]]
     yield _line(out)
+
+
+def _fitting(words: list[Word], hangs: tuple[int, ...], width: int) -> int:
+    """The first of some columns under which each part that may stand on a line of its own finds room; where none is,
+    the first."""
+    widest, part, seen = 0, -1, False
+    for text, _, cost in words:
+        if cost >= 0 and seen and text.strip():
+            part = cells(text.lstrip(" "))
+        elif part >= 0:
+            part += cells(text)
+        seen = seen or bool(text.strip())
+        widest = max(widest, part)
+    return next((hang for hang in hangs if hang + widest <= width), hangs[0])
 
 
 def _cells(line: Line) -> int:
@@ -84,14 +101,16 @@ def _line(words: list[Word]) -> Line:
     return line
 
 
-def _best(words: list[Word]) -> int | None:
+def _best(words: list[Word], width: int) -> int | None:
     """Where to fold: the last of the best places before the word that does not fit."""
     found: tuple[float, int] | None = None
-    seen = False
+    seen, before = False, 0
     for k, (text, _, cost) in enumerate(words):
+        if found is not None and before > width:
+            break
         if cost >= 0 and seen and text.strip() and (found is None or cost <= found[0]):
             found = (cost, k)
-        seen = seen or bool(text.strip())
+        seen, before = seen or bool(text.strip()), before + cells(text)
     return None if found is None else found[1]
 
 

@@ -132,7 +132,7 @@ def test_folding_takes_away_blanks_only(path: Path, width: int) -> None:
         assert re.sub(" +", " ", after.strip()) == re.sub(" +", " ", before.strip())
 
 
-@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("width", [40, 60, 80])
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_folded_lines_fit(path: Path, width: int) -> None:
     """Only what has no place to fold is longer: a line of a file, or one long factor."""
@@ -191,6 +191,16 @@ def test_a_product_folds_between_factors() -> None:
 def test_a_long_left_side_folds_at_the_equals_sign_of_itself() -> None:
     said = "  ∂second_layer[i,j]/∂weights[p,q] = x[i,p]"
     assert fold(said, 36) == ["  ∂second_layer[i,j]/∂weights[p,q]", "      = x[i,p]"]
+
+
+def test_a_part_that_finds_no_room_under_the_right_hand_side_stands_further_left() -> None:
+    said = "        ∂cost/∂w[p,q] = sum[i,j] ∂C(ŷ[i,j])/∂w[p,q]"
+    assert fold(said, 40) == ["        ∂cost/∂w[p,q]", "        = sum[i,j] ∂C(ŷ[i,j])/∂w[p,q]"]
+
+
+def test_what_is_left_behind_a_fold_is_folded_before_the_margin() -> None:
+    said = "    ∂loss/∂Q[i,a] = (Σ[j] K[j,a] P[i,j] (V[j,c] G[i,c] - H[i,c])) / sqrt(d)"
+    assert fold(said, 40)[:2] == ["    ∂loss/∂Q[i,a]", "                    = (Σ[j] K[j,a]"]
 
 
 def test_nothing_folds_within_index_brackets_or_after_a_sign() -> None:
