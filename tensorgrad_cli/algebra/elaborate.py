@@ -194,18 +194,19 @@ def _start(reading: Reading, tree: Tree) -> Side:
 
 
 def _line(reading: Reading, tree: Tree, free: tuple[Index, ...], matrix: bool) -> Side:
-    if is_indexed(tree) and matrix and free:
+    indexed = is_indexed(tree)
+    if indexed and matrix and free:
         raise Issue(
             "mixed-notation",
             tree.span,
             "this line carries indices, and the start is in matrix notation without any",
             "write the whole derivation with indices, or none of it",
         )
-    if is_indexed(tree) or not matrix:
+    if indexed or not matrix:
         env = {index.name: index for index in free}
         expression = indexed_side(reading, tree, env, "this line")
         remark_repeated(reading, tree, env)
-        return Side(reading.ranges.resolved(expression), free, matrix=not is_indexed(tree))
+        return Side(reading.ranges.resolved(expression), free, matrix=not indexed)
     value = matrix_value(reading, tree)
     if not value.axes and is_number(value.expression):
         return Side(reading.ranges.resolved(value.expression), free, matrix=True)

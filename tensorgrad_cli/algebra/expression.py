@@ -86,6 +86,9 @@ class Dimension(Struct, frozen=True, order=True, cache_hash=True):
                     part *= sizes[name]
                 total += part
             return total
+        size = sizes.get(self.name)
+        if size is not None:
+            return size
         fixed = self.fixed
         return sizes[self.name] if fixed is None else fixed
 
@@ -285,6 +288,7 @@ class Derivative(Struct, frozen=True, cache_hash=True):
 
 ZERO = Const(Fraction(0))
 ONE = Const(Fraction(1))
+_MINUS_ONE = Const(Fraction(-1))
 
 
 def _union(parts: Iterable[Expression]) -> frozenset[Index]:
@@ -375,7 +379,7 @@ def negate(expression: Expression) -> Expression:
     """-expression, spread over the terms of a sum."""
     if isinstance(expression, Add):
         return add(*(negate(term) for term in expression.terms))
-    return multiply(Const(Fraction(-1)), expression)
+    return multiply(_MINUS_ONE, expression)
 
 
 def subtract(left: Expression, right: Expression) -> Expression:
@@ -399,7 +403,7 @@ def power(base: Expression, exponent: Expression) -> Expression:
 
 def divide(left: Expression, right: Expression) -> Expression:
     """left / right, a product with the power -1."""
-    return multiply(left, power(right, Const(Fraction(-1))))
+    return multiply(left, power(right, _MINUS_ONE))
 
 
 def summation(indices: Iterable[Index], body: Expression) -> Expression:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import assert_never
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
+from typing import Any
 
 from tensorgrad_cli.notation.tree import (
     Bars,
@@ -41,35 +42,29 @@ __all__ = [
 ALONG = ("softmax", "log_softmax", "normalize", "cumsum")
 
 
+# Looked up by class, as in `walking`.
+_INSIDE: dict[type, Callable[[Any], tuple[Tree, ...]]] = {
+    Name: lambda _: (),
+    Number: lambda _: (),
+    Indexed: lambda tree: (tree.base, *tree.positions),
+    Call: lambda tree: (*tree.arguments, *(value for _, value in tree.keywords)),
+    WrittenSum: lambda tree: (tree.body,),
+    Parenthesis: lambda tree: (tree.body,),
+    Bars: lambda tree: (tree.body,),
+    Signed: lambda tree: (tree.operand,),
+    Power: attrgetter("base", "exponent"),
+    Transposed: lambda tree: (tree.base,),
+    Juxtaposed: attrgetter("factors"),
+    Multiplied: lambda tree: (tree.first, *[operand for _, operand in tree.rest]),
+    Summed: lambda tree: (tree.first, *[term for _, term in tree.rest]),
+    Derivative: lambda tree: (tree.numerator, *tree.denominators),
+    Mask: attrgetter("left", "right"),
+}
+
+
 def children(tree: Tree) -> tuple[Tree, ...]:
     """The trees directly inside, positions and ranges of indices included."""
-    match tree:
-        case Name() | Number():
-            return ()
-        case Indexed(base, positions):
-            return (base, *positions)
-        case Call(_, arguments, keywords):
-            return (*arguments, *(value for _, value in keywords))
-        case WrittenSum(_, _, body):
-            return (body,)
-        case Parenthesis(body) | Bars(body):
-            return (body,)
-        case Signed(_, operand):
-            return (operand,)
-        case Power(base, exponent):
-            return (base, exponent)
-        case Transposed(base):
-            return (base,)
-        case Juxtaposed(factors):
-            return factors
-        case Multiplied(first, rest) | Summed(first, rest):
-            return (first, *(operand for _, operand in rest))
-        case Derivative(numerator, denominators):
-            return (numerator, *denominators)
-        case Mask(left, _, right):
-            return (left, right)
-        case _:
-            assert_never(tree)
+    return _INSIDE[type(tree)](tree)
 
 
 _BRACKETED = (Indexed, WrittenSum, Mask)

@@ -46,7 +46,8 @@ Polynomial = dict[Monomial, Fraction]
 
 _UNIT: Monomial = frozenset()
 _UNITY: Polynomial = {_UNIT: Fraction(1)}
-_ONE: Exponent = (Fraction(1), False)
+_WHOLE = Fraction(1)
+_ONE: Exponent = (_WHOLE, False)
 _HALF = Const(Fraction(1, 2))
 
 # Sums of terms are multiplied out up to that power, numbers raised up to that one.
@@ -93,7 +94,7 @@ def number(value: Fraction) -> Polynomial:
 
 def atom(expression: Expression) -> Polynomial:
     """One atom."""
-    return {frozenset(((expression, _ONE),)): Fraction(1)}
+    return {frozenset(((expression, _ONE),)): _WHOLE}
 
 
 def scaled(polynomial: Polynomial, factor: Fraction) -> Polynomial:
@@ -141,7 +142,7 @@ def monomial_of(parts: Iterable[Part]) -> Polynomial:
         if known is not None:
             value, rooted = value + known[0], rooted or known[1]
         exponents[base] = value, rooted
-    coefficient = Fraction(1)
+    coefficient = _WHOLE
     for base, (value, rooted) in tuple(exponents.items()):
         if isinstance(base, Const) and base.value > 0:
             whole = floor(value)

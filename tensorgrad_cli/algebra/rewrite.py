@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from tensorgrad_cli.algebra.expression import Chain, Equation, Expression, subtract
+from tensorgrad_cli.algebra.expression import RANGE, Chain, Const, Equation, Expression, Ref, subtract
 from tensorgrad_cli.algebra.matching import shared
 from tensorgrad_cli.algebra.reuse import reused
 from tensorgrad_cli.algebra.scalars import SCALAR_RULES
@@ -56,8 +56,13 @@ _SETTLED: dict[int, Expression] = {}
 _REMEMBERED = 20_000
 
 
+def _is_leaf(expression: Expression) -> bool:
+    """Whether no rule is of such an expression."""
+    return isinstance(expression, Const) or (isinstance(expression, Ref) and expression.tensor != RANGE)
+
+
 def _simplified(expression: Expression) -> Expression:
-    if id(expression) in _SETTLED:
+    if id(expression) in _SETTLED or _is_leaf(expression):
         return expression
     known = _DONE.get(expression)
     if known is not None:

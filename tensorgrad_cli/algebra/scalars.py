@@ -89,7 +89,7 @@ def based(factor: Expression) -> tuple[Expression, Fraction]:
         case Apply("pow", (0, 0), (base, Const(value))):
             return base, value
         case _:
-            return factor, Fraction(1)
+            return factor, ONE.value
 
 
 def split_coefficient(term: Expression) -> tuple[Fraction, Expression]:

@@ -173,7 +173,7 @@ def side_by_side(
         np.tile(x, len(spacings)), np.multiply.outer(powers, scale).reshape(-1), 0, rng, joined
     )
     points = points_of(base, spacing, 0, POINTS).reshape(POINTS, len(spacings), x.size)
-    return points.swapaxes(0, 1).reshape(-1, x.size)
+    return points.swapaxes(0, 1).reshape(len(spacings) * POINTS, x.size)
 
 
 def noise_of(

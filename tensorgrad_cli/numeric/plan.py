@@ -205,8 +205,8 @@ class _Builder:
         carried = dict.fromkeys(index for slot in operands for index in self.axes[slot])
         summed = set(summand.summed)
         sizes = summand.sizes + tuple(i.dimension for i in summand.summed if i not in carried)
-        negative = summand.coefficient < 0
-        coefficient = abs(summand.coefficient)
+        negative = summand.coefficient.numerator < 0
+        coefficient = -summand.coefficient if negative else summand.coefficient
         free = self.ranked(index for index in carried if index not in summed)
         scaled = coefficient != 1 or bool(sizes or summand.within)
         if len(slots) == 1 and len(free) == len(carried) and not scaled:

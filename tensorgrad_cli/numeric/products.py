@@ -14,6 +14,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from tensorgrad_cli.algebra.expression import (
+    ONE,
     Add,
     Affine,
     Const,
@@ -74,7 +75,7 @@ class _Work:
 
     def __init__(self, free: Iterable[Index]) -> None:
         self.free = frozenset(free)
-        self.coefficient = Fraction(1)
+        self.coefficient = ONE.value
         self.factors: list[Expression] = []
         self.summed: dict[Index, None] = {}
         self.used = set(self.free)

@@ -332,16 +332,16 @@ def _alike(left: Array, right: Array) -> Array:
 def _power(base: Array, exponent: Fraction, work: Run, plan: Plan) -> Array:
     if isinstance(base, float):
         base = np.float64(base)  # Python's own numbers raise where NumPy gives inf
-    if exponent == Fraction(1, 2):
-        return np.sqrt(base)
-    if exponent == Fraction(-1, 2):
-        return 1 / np.sqrt(base)
-    if exponent.denominator != 1 or not 1 <= abs(exponent) <= 4:
+    rising, times = exponent.numerator > 0, abs(exponent.numerator)
+    if times == 1 and exponent.denominator == 2:
+        result = np.sqrt(base)
+    elif 1 <= times <= 4 and exponent.denominator == 1:
+        result = base
+        for _ in range(times - 1):  # faster than NumPy's power, and no less exact
+            result = result * base
+    else:
         return np.power(base, work.number(exponent, plan.names))
-    result = base
-    for _ in range(abs(int(exponent)) - 1):  # faster than NumPy's power, and no less exact
-        result = result * base
-    return result if exponent > 0 else 1 / result
+    return result if rising else 1 / result
 
 
 def _operated(step: Operation, slots: Sequence[Array], work: Run) -> Array:
