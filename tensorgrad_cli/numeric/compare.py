@@ -86,21 +86,23 @@ def compare(
     tied = np.zeros(truth.shape, np.bool_) if kinks is None else np.broadcast_to(kinks, truth.shape)
     known = np.isfinite(truth)
     with np.errstate(invalid="ignore", over="ignore"):
-        error = np.where(known, np.abs(claim - truth), np.nan)
-        error = np.where(known & ~np.isfinite(claim), np.inf, error)
-        rms, rows = row_sizes(np.where(known, np.abs(truth), 0.0), row)
-        allowed = bars + atol + rtol * np.abs(truth) + TINY
-        wrong = known & ~(error <= allowed) & np.isfinite(bars) & ~tied
-        scale = np.maximum(np.abs(truth), rms)
+        sizes, error = np.abs(truth), np.abs(claim - truth)
+        if not known.all() or not np.isfinite(claim).all():
+            error = np.where(known, np.where(np.isfinite(claim), error, np.inf), np.nan)
+        rms, rows = row_sizes(np.where(known, sizes, 0.0), row)
+        within = error <= bars + (atol + rtol * sizes + TINY)
+        wrong = known & ~within & np.isfinite(bars) & ~tied
+        scale = np.maximum(sizes, rms)
+        # A bar below the largest of some parts is below one of them.
+        small = bars < np.maximum(accept * sizes, np.maximum(ACCEPT_ROW * rms, ACCEPT_TENSOR * rows))
         zero = (claim == 0) & (truth == 0) & ((bars == 0) | (False if still is None else still))
-        small = (bars < accept * np.abs(truth)) | (bars < ACCEPT_ROW * rms) | (bars < ACCEPT_TENSOR * rows)
-        small |= (bars < rtol * np.abs(truth) + atol) | zero
+        small |= zero
+        if rtol or atol:
+            small |= bars < rtol * sizes + atol
         if known_zero:
             small |= True if size is None else bars < accept * size
-        accepted = known & (error <= allowed) & small
-        vacuous = not known_zero and bool(
-            np.all(known & (np.abs(truth) <= bars) & (np.abs(claim) <= bars) & ~zero)
-        )
+        accepted = known & within & small
+        vacuous = not known_zero and bool(np.all(known & (np.maximum(sizes, np.abs(claim)) <= bars) & ~zero))
     verdict, reason = decide(wrong, accepted, vacuous, tied, known)
     return described(verdict, reason, claim, truth, error, bars, scale, wrong, accepted)
 

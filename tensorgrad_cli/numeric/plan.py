@@ -96,10 +96,11 @@ def _planned(
     widest = [index.dimension for index in indices]
     for step in builder.steps:
         widest += counted(step)
+    read = [inputs(step) for step in builder.steps]
     return Plan(
         steps=tuple(builder.steps),
         axes=tuple(builder.axes),
-        drops=drops(builder.steps, {result, *watched(builder.watches)}),
+        drops=drops(read, {result, *watched(builder.watches)}),
         result=result,
         order=whole,
         layout=layout(axes, whole),
@@ -107,7 +108,7 @@ def _planned(
         names=tuple(sorted(references(expression))),
         batched=tuple(sorted(batched)),
         dimensions=tuple(sorted({name for dimension in set(widest) for name in dimension.names})),
-        arrays=sum(1 + TEMPORARIES + len(inputs(step)) for step in builder.steps),
+        arrays=len(read) * (1 + TEMPORARIES) + sum(map(len, read)),
         widest=tuple(widest),
         watches=tuple(builder.watches),
     )

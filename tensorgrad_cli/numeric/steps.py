@@ -251,13 +251,15 @@ def watched(watches: Iterable[Watch]) -> set[int]:
     return kept
 
 
-def drops(steps: Sequence[Step], kept: set[int]) -> tuple[tuple[int, ...], ...]:
-    """For each step the slots that nothing needs after it, but for those to be kept."""
+def drops(read: Sequence[tuple[int, ...]], kept: set[int]) -> tuple[tuple[int, ...], ...]:
+    """For each step, given the slots that each step reads, those not needed after it, but for those to
+    be kept."""
     last: dict[int, int] = {}
-    for number, step in enumerate(steps):
+    for number, slots in enumerate(read):
         last[number] = number
-        last.update(dict.fromkeys(inputs(step), number))
-    after: list[list[int]] = [[] for _ in steps]
+        for slot in slots:
+            last[slot] = number
+    after: list[list[int]] = [[] for _ in read]
     for slot, number in last.items():
         if slot not in kept:
             after[number].append(slot)
