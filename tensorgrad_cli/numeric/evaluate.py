@@ -126,7 +126,7 @@ def evaluate_shaken(
     work = Run(environment.arrays, environment, np)
     _fits(made, work, copies, name)
     with np.errstate(all="ignore"):
-        return shaken(made, work, copies, Roundings(seed))[0]
+        return shaken(made, work, copies, Roundings(seed))
 
 
 def inner_noise(
@@ -141,20 +141,19 @@ def inner_noise(
         for by in moving
     }
     now = environment.with_arrays(copies, copies)
-    top, whole = 0.0, True
+    whole, sizes = True, [0.0]
     with np.errstate(all="ignore"):
         for equation in equations:
             made = plan(equation.expression, equation.indices, now.batched)
             whole = whole and not any(isinstance(step, Operation) for step in made.steps)
-            array, size = shaken(made, Run(now.arrays, now, np), 1 + SHAKES, roundings)
-            top = max(top, size)
+            array = shaken(made, Run(now.arrays, now, np), 1 + SHAKES, roundings, sizes)
             now = now.with_arrays({equation.tensor: array}, (equation.tensor,) if made.batched else ())
         array = np.asarray(now.arrays[name])
         if name not in now.batched:
-            return Rounding(np.zeros(array.size), True), top
+            return Rounding(np.zeros(array.size), True), max(sizes)
         moved = array[1:] - array[0]
         spread = np.sqrt(np.mean(np.square(np.where(np.isfinite(moved), moved, 0.0)), axis=0))
-        return Rounding(SHAKEN * spread.reshape(-1), whole), top
+        return Rounding(SHAKEN * spread.reshape(-1), whole), max(sizes)
 
 
 @lru_cache(maxsize=1024)

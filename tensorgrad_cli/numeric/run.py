@@ -86,15 +86,17 @@ def run(plan: Plan, work: Run, batch: int) -> tuple[Array, list[Array]]:
     return result, slots
 
 
-def shaken(plan: Plan, work: Run, batch: int, roundings: Roundings) -> tuple[Array, float]:
+def shaken(
+    plan: Plan, work: Run, batch: int, roundings: Roundings, sizes: list[float] | None = None
+) -> Array:
     """The result with each intermediate result of the points after the first moved by one to three last places,
-    as if it had been rounded otherwise (Parker's Monte Carlo arithmetic), and the largest number on the way.
+    as if it had been rounded otherwise (Parker's Monte Carlo arithmetic). `sizes` collects the largest number of each
+    step.
 
     What does not differ from point to point is not moved but where the plan spreads it. The rounding inside an
     operation or a sum is that of moved arguments.
     """
     slots: list[Array] = []
-    top = 0.0
     for step, axes, drops in zip(plan.steps, plan.axes, plan.drops, strict=True):
         given = slots
         if isinstance(step, Operation | Contraction | Accumulation):
@@ -103,7 +105,8 @@ def shaken(plan: Plan, work: Run, batch: int, roundings: Roundings) -> tuple[Arr
                 given[k] = _moved(slots[k], plan.axes[k], roundings)
         value = _done(step, given, work, plan, batch)
         if not isinstance(step, View):
-            top = max(top, _largest(value))
+            if sizes is not None:
+                sizes.append(_largest(value))
             # A whole number that no entry went into is taken as not rounded.
             moved = _moved(value, axes, roundings)
             value = np.where(value == np.rint(value), value, moved) if isinstance(step, Spread) else moved
@@ -111,7 +114,7 @@ def shaken(plan: Plan, work: Run, batch: int, roundings: Roundings) -> tuple[Arr
         for slot in drops:
             slots[slot] = None
     result = _laid(np.asarray(slots[plan.result]), plan.layout)
-    return (np.broadcast_to(result, _shape(plan.order, work, batch)) if plan.missing else result), top
+    return np.broadcast_to(result, _shape(plan.order, work, batch)) if plan.missing else result
 
 
 def _rounded_inside(
