@@ -22,8 +22,8 @@ from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.chain_formulas import chain_checks, displayed, gradient_chain, pullback_of
+from tensorgrad_cli.verify.formulas import bar, untellable
 from tensorgrad_cli.verify.formulas import reading as reading_of
-from tensorgrad_cli.verify.formulas import untellable
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.read_claims import attempt_claim, read_derivation
 from tensorgrad_cli.verify.readings import Reading
@@ -155,7 +155,7 @@ def reads_back() -> Check:
 def with_bars(scope: Scope) -> Scope:
     """The scope with the cotangent of every tensor and step."""
     shapes = {name: tensor.shape for name, tensor in scope.tensors.items()} | dict(scope.steps)
-    bars = [Tensor(f"{name}_bar", shape) for name, shape in shapes.items()]
+    bars = [Tensor(bar(name, scope), shape) for name, shape in shapes.items()]
     return replace(scope, tensors=scope.tensors | {bar.name: bar for bar in bars})
 
 

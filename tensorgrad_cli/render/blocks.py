@@ -24,8 +24,8 @@ class Block(Struct, frozen=True):
     """A piece of matrix notation: its axes (none, one: a column, or two), and how tightly it binds.
 
     `turned` is its transpose, with its strength, where that has a spelling of its own. `under` is what a
-    reciprocal divides by, `diagonal` the matrix whose diagonal a column is, `bare` the name of a name alone,
-    `unit` says that it is the unit matrix.
+    reciprocal divides by, `under_turned` the transpose of that, `diagonal` the matrix whose diagonal a column is,
+    `bare` the name of a name alone, `unit` says that it is the unit matrix.
     """
 
     text: str
@@ -33,6 +33,7 @@ class Block(Struct, frozen=True):
     strength: int
     turned: tuple[str, int] | None = None
     under: str = ""
+    under_turned: str = ""
     diagonal: str = ""
     bare: str = ""
     unit: bool = False
@@ -45,11 +46,21 @@ class Block(Struct, frozen=True):
 class Blocks:
     """The products of blocks, in some glyphs. Methods raise `NoMatrixForm` where there is none."""
 
-    def __init__(self, glyphs: Glyphs) -> None:
+    def __init__(self, glyphs: Glyphs, taken: frozenset[str]) -> None:
         self.glyphs = glyphs
+        self.taken = taken
+
+    def word(self, word: str) -> str:
+        """A word of ours, unless a declared name hides it."""
+        if word in self.taken:
+            raise NoMatrixForm
+        return word
 
     def transposed(self, block: Block) -> Block:
         """The transpose; of a column the row, whose axis is the column's."""
+        if block.under_turned:
+            text, under = f"1 / {block.under_turned}", (block.under_turned, block.under)
+            return Block(text, block.axes[::-1], HADAMARD, under=under[0], under_turned=under[1])
         text, strength = block.turned or (block.need(ATOM) + self.glyphs.transpose, ATOM)
         return Block(text, block.axes[::-1], strength, turned=(block.text, block.strength), unit=block.unit)
 
@@ -100,7 +111,7 @@ class Blocks:
         if left.under and not right.under:
             left, right = right, left
         if right.axes != left.axes:
-            if right.under:
+            if right.under and not right.under_turned:
                 raise NoMatrixForm
             right = self.transposed(right)
         if right.under:
@@ -120,11 +131,13 @@ class Blocks:
         others = [other for other in block.axes if other != index]
         if others and others[0] in left and not self.carriers(rest, others[0]):
             left.remove(others[0])
-            return [*rest, Block(f"sum({block.text})", (), ATOM)]
+            return [*rest, Block(f"{self.word('sum')}({block.text})", (), ATOM)]
         if others:
-            text = f"sum({block.text}, axis={block.axes.index(index)})"
+            text = f"{self.word('sum')}({block.text}, axis={block.axes.index(index)})"
             return [*rest, Block(text, (others[0],), ATOM)]
-        text = f"tr({block.diagonal})" if block.diagonal else f"sum({block.text})"
+        text = (
+            f"{self.word('tr')}({block.diagonal})" if block.diagonal else f"{self.word('sum')}({block.text})"
+        )
         return [*rest, Block(text, (), ATOM)]
 
     def multiplied(self, left: Block, right: Block, index: Index) -> Block:
@@ -178,7 +191,7 @@ class Blocks:
 
     def scaled_rows(self, vector: Block, matrix: Block) -> Block:
         """diag(v) A or A diag(v)."""
-        text = f"diag({vector.text})"
+        text = f"{self.word('diag')}({vector.text})"
         if matrix.unit:
             return Block(text, matrix.axes, ATOM, (text, ATOM))
         diagonal = Block(text, vector.axes * 2, ATOM, (text, ATOM))

@@ -90,8 +90,8 @@ def spelled(printer: Linear, d: Derivative, above: str, below: Sequence[str]) ->
 
 
 def _closed(d: Derivative, naming: Naming) -> bool:
-    """Whether `da/db` is a derivative and nothing else: a and b are tensors, da and db are not."""
+    """Whether `da/db` is a derivative and nothing else: a and b are tensors, da and db are not, as cotangents too."""
     if d.numerator in naming.derivatives or d.numerator in naming.definitions:
         return False
-    known = {*naming.ranks, *naming.functions, *naming.dimensions}
+    known = {*naming.ranks, *naming.functions, *naming.dimensions, *naming.spellings}
     return not {f"d{name}" for name in (d.numerator, *d.denominators)} & known

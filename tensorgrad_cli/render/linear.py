@@ -45,7 +45,7 @@ from tensorgrad_cli.render.pieces import ATOM, FACTOR, NOTHING, PRODUCT, TERM, P
 from tensorgrad_cli.render.terms import factors_of, ordered, signed
 from tensorgrad_cli.render.told import unpinned
 
-__all__ = ["Glyphs", "Linear", "by_signs", "primes", "unhidden"]
+__all__ = ["Glyphs", "Linear", "by_signs", "is_hidden", "primes", "unhidden"]
 
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "=", "!="})
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -188,7 +188,7 @@ class Linear:
         if e.function in ("=", "!="):
             return self.piece(by_signs(e), names)
         if e.function in self.naming.taken and e.order == (0,):
-            e = unhidden(e, self.naming)
+            e = unhidden(e, self.naming.taken)
         arguments = [self.inner(argument, names) for argument in e.arguments]
         stands = merged(argument.stands for argument in arguments)
         if e.function in _COMPARISONS:
@@ -197,6 +197,10 @@ class Linear:
             return Piece(text, ATOM, stands, frozenset(stands), plain=True)
         opened = NOTHING.union(*(argument.opened for argument in arguments))
         inside = ", ".join(argument.text for argument in arguments)
+        if e.function == "abs" and "abs" in self.naming.taken:
+            # A bar inside bars needs parentheses.
+            inside = f"({inside})" if "|" in inside else inside
+            return Piece(f"|{inside}|", ATOM, stands, opened)
         text = f"{self.name(e.function)}{primes(e.order)}({inside})"
         return Piece(text, ATOM, stands, opened, plain=True)
 
@@ -303,12 +307,24 @@ def by_signs(e: Apply) -> Expression:
     return square if e.function == "!=" else Add((ONE, negate(square)))
 
 
-def unhidden(e: Apply, naming: Naming) -> Apply:
+def unhidden(e: Apply, taken: frozenset[str]) -> Apply:
     """A function of ours whose name is hidden by a declared one, as the derivative of another: sign is abs'."""
     for name, row in FUNCTIONS.items():
-        if name not in naming.taken and row.derivatives[0] == f"{e.function}({row.parameters[0]})":
+        if name not in taken and row.derivatives[0] == f"{e.function}({row.parameters[0]})":
             return Apply(name, (1,), e.arguments)
     return e
+
+
+def is_hidden(part: Expression, taken: frozenset[str]) -> bool:
+    """Whether a function or an operation of ours has no spelling, because a declared name hides its own."""
+    match part:
+        case Apply(function, order):
+            hidden = function in taken and function not in ("pow", "pi", "abs")
+            return hidden and (order != (0,) or unhidden(part, taken) is part)
+        case Op(operation):
+            return operation in taken and operation not in ("prod", "inv")
+        case _:
+            return False
 
 
 def primes(order: Sequence[int]) -> str:

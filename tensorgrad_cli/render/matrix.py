@@ -39,7 +39,7 @@ from tensorgrad_cli.render.blocks import (
     NoMatrixForm,
 )
 from tensorgrad_cli.render.derivatives import spelled
-from tensorgrad_cli.render.linear import Glyphs, Linear, by_signs, primes, unhidden
+from tensorgrad_cli.render.linear import Glyphs, Linear, by_signs, is_hidden, primes, unhidden
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.render.pieces import ATOM as PIECE_ATOM
 from tensorgrad_cli.render.pieces import Piece
@@ -77,7 +77,7 @@ class _Writer:
         self.naming = naming
         self.glyphs = glyphs
         self.linear = Linear(naming, glyphs, implied=True)
-        self.blocks = Blocks(glyphs)
+        self.blocks = Blocks(glyphs, naming.taken)
         # By identity, what stands in several places; each expression is kept, so that its id stays taken.
         self._known: dict[int, tuple[Expression, Block]] = {}
 
@@ -149,7 +149,7 @@ class _Writer:
             if top and under and self.naming.layout == "denominator":
                 indices = indices[::-1]
         if len(set(indices)) == 1 and len(indices) == 2:
-            return Block(f"diag({text})", indices[:1], ATOM, diagonal=text)
+            return Block(f"{self.blocks.word('diag')}({text})", indices[:1], ATOM, diagonal=text)
         return Block(text, indices, strength, bare=bare if not indices else "")
 
     # --- functions and operations
@@ -158,7 +158,7 @@ class _Writer:
         if e.function == "pow" and not any(e.order):
             base, exponent = e.arguments
             if not isinstance(exponent, Const):
-                raise NoMatrixForm
+                return self.called(e)
             block = self.block(base)
             if exponent.value < 0:
                 return self.reciprocal(block, -exponent.value)
@@ -171,7 +171,12 @@ class _Writer:
         if e.function in ("<", "<="):
             raise NoMatrixForm
         if e.function in self.naming.taken and e.order == (0,):
-            e = unhidden(e, self.naming)
+            e = unhidden(e, self.naming.taken)
+        return self.called(e)
+
+    def called(self, e: Apply) -> Block:
+        """A function entry by entry, its arguments as they lie."""
+        self.blocks.word(e.function)
         blocks = [self.block(argument) for argument in e.arguments]
         axes = max((block.axes for block in blocks), key=len)
         for k, block in enumerate(blocks):
@@ -193,13 +198,15 @@ class _Writer:
         return Block(block.need(ATOM) + text, block.axes, FACTOR)
 
     def reciprocal(self, block: Block, exponent: Fraction) -> Block:
-        under = self.raised(block, exponent).need(FACTOR)
-        return Block(f"1 / {under}", block.axes, HADAMARD, under=under)
+        raised = self.raised(block, exponent)
+        under = raised.need(FACTOR)
+        turned = self.blocks.transposed(raised).need(FACTOR) if len(block.axes) == 2 else ""
+        return Block(f"1 / {under}", block.axes, HADAMARD, under=under, under_turned=turned)
 
     def operated(self, e: Op) -> Block:
         row = OPERATIONS.get(e.operation)
         out = tuple(place for place in e.out if isinstance(place, Index))
-        if row is None or len(set(out)) != len(e.out) or e.operation in self.naming.taken:
+        if row is None or len(set(out)) != len(e.out) or is_hidden(e, self.naming.taken):
             raise NoMatrixForm
         if any(len(letters) > 1 for letters in row.inputs):
             return self.on_matrices(e, out)
@@ -221,9 +228,10 @@ class _Writer:
         for argument, letters in zip(e.arguments, OPERATIONS[e.operation].inputs, strict=True):
             texts.append(self.whole(argument, e.bound[at : at + len(letters)]))
             at += len(letters)
-        if e.operation == "inv" and texts[0].strength == ATOM and texts[0].text.isidentifier():
+        hidden = "inv" in self.naming.taken
+        if e.operation == "inv" and (hidden or (texts[0].strength == ATOM and texts[0].text.isidentifier())):
             raised = ("^-1", "^-T") if self.glyphs.ascii else ("⁻¹", "⁻ᵀ")
-            inverse, turned = (texts[0].text + sign for sign in raised)
+            inverse, turned = (texts[0].need(ATOM) + sign for sign in raised)
             return Block(inverse, out, FACTOR, (turned, FACTOR))
         return Block(f"{e.operation}({', '.join(block.text for block in texts)})", out, ATOM)
 

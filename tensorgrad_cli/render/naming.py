@@ -116,8 +116,7 @@ def _standing(place: Position) -> Iterator[Index]:
                 yield from _standing(position_inside)
 
 
-def bar_spelling(name: str, spelling: str) -> str:
-    """How the cotangent of a tensor is spelled: `w̄`, but `z1_bar`, `y_hat_bar` and `cost_bar`: a bar stands on
-    a single letter only. `name` is canonical, `spelling` the reader's."""
-    bar = f"{name}_bar"
-    return unicode_name(bar) if len(spelling) == 1 and "_" not in name else bar
+def bar_spelling(bar: str, spelling: str) -> str:
+    """How a cotangent is spelled: `w̄`, but `z1_bar`, `y_hat_bar` and `cost_bar`: a bar stands on a single letter
+    only. `bar` is its canonical name, `spelling` the reader's of the tensor."""
+    return unicode_name(bar) if len(spelling) == 1 and bar.count("_") == 1 else bar

@@ -86,6 +86,8 @@ def _on_matrices(printer: Linear, e: Op, names: Names) -> Piece:
             text = printer.inner(argument, named(bound, names)).text
         texts.append(text)
     call = f"{e.operation}({', '.join(texts)})"
+    if e.operation == "inv" and "inv" in printer.naming.taken:
+        call = f"(({texts[0]})^-1)"
     if not e.out:
         return Piece(call, ATOM, opened=NOTHING, plain=True)
     return printer.indexed(f"{call}[{positions(e.out, names, printer.naming)}]", e.out, names)

@@ -111,7 +111,7 @@ def pullback_of(ground: Ground, check: ChainCheck) -> Equation:
     """The cotangent of a tensor from that of the step that reads it."""
     (by,) = check.derivative.denominators
     step = ground.calculus.equations[check.derivative.numerator]
-    bars = {step.tensor: bar(step.tensor), by: bar(by)}
+    bars = {name: bar(name, ground.scope) for name in (step.tensor, by)}
     equation = pullback(step, by, ground.calculus.shapes[by], tuple(ground.calculus.steps), bars)
     shown = readable(ground, equation, (by,))
     if shown is not None:

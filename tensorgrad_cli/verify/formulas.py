@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
+
 from tensorgrad_cli.algebra.expression import (
     ONE,
     Chain,
@@ -21,12 +23,23 @@ from tensorgrad_cli.render.naming import Naming, bar_spelling
 from tensorgrad_cli.render.terms import factors_of
 from tensorgrad_cli.render.told import untold
 
-__all__ = ["bar", "naming_of", "reading", "shown", "untellable"]
+__all__ = ["bar", "naming_of", "reading", "shown", "taken", "untellable"]
 
 
-def bar(name: str) -> str:
-    """The canonical name of a cotangent: `w_bar`, printed `w̄`."""
-    return f"{name}_bar"
+def bar(name: str, scope: Scope) -> str:
+    """The canonical name of a cotangent: `w_bar`, printed `w̄`; another one where the spec declares that."""
+    declared = _declared(scope)
+    names = chain((f"{name}_bar",), (f"{name}_cotangent{k or ''}" for k in count()))
+    return next(found for found in names if found not in declared)
+
+
+def taken(scope: Scope) -> frozenset[str]:
+    """The words of ours that a declared name hides."""
+    return _declared(scope) & {*BUILTINS, "delta", "eye", "ones", "I", "sum"}
+
+
+def _declared(scope: Scope) -> frozenset[str]:
+    return frozenset({*scope.tensors, *scope.steps, *scope.abstract, *scope.defined})
 
 
 def naming_of(
@@ -39,18 +52,17 @@ def naming_of(
     spellings = dict(scope.spellings)
     shapes = calculus.shapes
     for name in (*scope.tensors, *scope.steps):
-        spellings[bar(name)] = bar_spelling(name, scope.spelling(name))
+        spellings[bar(name, scope)] = bar_spelling(bar(name, scope), scope.spelling(name))
     ranks = {name: len(shape) for name, shape in shapes.items()}
     ranks |= {equation.tensor: len(equation.indices) for equation in definitions}
     derivatives = dict(calculus.asked) | {d.name: d for d in extra}
     spellings |= {function: scope.spelling(function.removesuffix(OWN)) for function in scope.applied}
-    declared = {*scope.tensors, *scope.steps, *scope.abstract, *scope.defined}
     return Naming(
         spellings=spellings,
         ranks=ranks,
         derivatives=derivatives,
         definitions={equation.tensor: equation for equation in definitions},
-        taken=frozenset(declared & {*BUILTINS, "delta", "eye", "ones", "I", "sum"}),
+        taken=taken(scope),
         functions=frozenset({*scope.abstract, *scope.defined, *scope.applied}),
         dimensions=frozenset(scope.dimensions),
         layout=scope.layout,

@@ -14,7 +14,7 @@ from tensorgrad_cli.algebra.walking import occurring, references
 from tensorgrad_cli.calculus.chain import Calculus
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.spec.model import Spec
-from tensorgrad_cli.verify.formulas import naming_of
+from tensorgrad_cli.verify.formulas import naming_of, taken
 
 __all__ = ["Ground"]
 
@@ -55,6 +55,11 @@ class Ground:
         if isinstance(position, int) and not dimension.terms and dimension.fixed is None:
             name = dimension.name
             self.minimum[name] = max(self.minimum.get(name, 2), position + 1)
+
+    @cached_property
+    def taken(self) -> frozenset[str]:
+        """The words of ours that a declared name hides."""
+        return taken(self.scope)
 
     @cached_property
     def fixed(self) -> dict[str, int]:

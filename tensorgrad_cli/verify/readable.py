@@ -1,9 +1,10 @@
 """Formulas of ours in what the language reads.
 
-Two things in derivatives have no spelling of their own. The derivative of `kron` and `vec` by an entry is
+Three things in derivatives have no spelling of their own. The derivative of `kron` and `vec` by an entry is
 the operation at a unit matrix: it is printed as what it is, `∂kron(A, B)[i,j]/∂A[p,q]`. A derivative by a
 cotangent, in the chain of a Hessian, is the derivative of a step, ∂(∂c/∂w)/∂(∂c/∂r) = ∂r/∂w, since
-cotangents are linear in each other; by another derivative (a gradient penalty) it is written out.
+cotangents are linear in each other; by another derivative (a gradient penalty) it is written out. A function
+of ours whose name a declared one hides has none at all.
 
 What is evaluated and decided is left as it was: this is for printing only.
 """
@@ -17,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.expression import (
+    Apply,
     Delta,
     Derivative,
     Dimension,
@@ -35,6 +37,7 @@ from tensorgrad_cli.algebra.rewrite import simplified
 from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
 from tensorgrad_cli.render import text
+from tensorgrad_cli.render.linear import is_hidden
 from tensorgrad_cli.render.matrix import matrix_of
 
 if TYPE_CHECKING:
@@ -100,6 +103,8 @@ def _reads(ground: Ground, part: Expression) -> bool:
     match part:
         case Ref(name):
             return not _by_a_derivative(ground, name)
+        case Apply() | Op() if is_hidden(part, ground.taken):
+            return False
         case Op() if _on_matrices(part):
             return not _holes(ground, part)
         case _:
@@ -138,6 +143,8 @@ def _spelled(ground: Ground, expression: Expression, by: Sequence[str]) -> Expre
     budget = [_NODES]
 
     def spelled(part: Expression) -> Expression:
+        if is_hidden(part, ground.taken):
+            raise _Unreadable
         if isinstance(part, Ref) and _by_a_derivative(ground, part.tensor):
             tangent = _as_tangent(ground, part)
             return tangent if tangent is not None else written_out(part)

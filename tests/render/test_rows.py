@@ -16,6 +16,7 @@ from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.spec.read import read
 from tensorgrad_cli.verify.chain_formulas import chain_checks, displayed, gradient_chain
 from tensorgrad_cli.verify.ground import Ground
+from tensorgrad_cli.verify.show import formulas
 from tensorgrad_cli.verify.workbench import Workbench
 
 Check = Callable[[Spec], None]
@@ -99,9 +100,9 @@ def printed(found: Spec) -> dict[str, str]:
 
 
 def test_a_derivative_without_a_formula_is_printed_as_one() -> None:
-    formulas = printed(spec("K = kron(A, B)", "v = vec(A)", "s = sum(K) + sum(v)"))
-    assert formulas["step:K/A"] == "∂K[i,j]/∂A[p,q] = ∂kron(A, B)[i,j]/∂A[p,q]"
-    assert formulas["step:v/A"] == "∂v[i]/∂A[p,q] = ∂vec(A)[i]/∂A[p,q]"
+    found = printed(spec("K = kron(A, B)", "v = vec(A)", "s = sum(K) + sum(v)"))
+    assert found["step:K/A"] == "∂K[i,j]/∂A[p,q] = ∂kron(A, B)[i,j]/∂A[p,q]"
+    assert found["step:v/A"] == "∂v[i]/∂A[p,q] = ∂vec(A)[i]/∂A[p,q]"
 
 
 NO_STAND_IN = """
@@ -129,12 +130,12 @@ def test_unit_matrices_of_a_shape_that_no_tensor_has(chain: tuple[str, ...], all
 
 
 def test_a_second_derivative_is_printed_by_the_chain_rule() -> None:
-    formulas = printed(spec("K = kron(R, g R)", "s = sum(K ⊙ K)", head=NO_STAND_IN))
-    assert formulas["hessian:R,g"] == (
+    found = printed(spec("K = kron(R, g R)", "s = sum(K ⊙ K)", head=NO_STAND_IN))
+    assert found["hessian:R,g"] == (
         "∂²s/∂R[p,q]∂g = 2 Σ[i,j] ∂K[i,j]/∂R[p,q] ∂K[i,j]/∂g + 2 Σ[i,j] K[i,j] ∂²K[i,j]/∂R[p,q]∂g"
     )
-    formulas = printed(spec("s = sum(kron(R, g Rᵀ))", head=NO_STAND_IN))
-    assert formulas["hessian:R,R"] == "∂²s/∂R[p,q]∂R[r,s] = ∂²(Σ[i,j] kron(R, g Rᵀ)[i,j])/∂R[p,q]∂R[r,s]"
+    found = printed(spec("s = sum(kron(R, g Rᵀ))", head=NO_STAND_IN))
+    assert found["hessian:R,R"] == "∂²s/∂R[p,q]∂R[r,s] = ∂²(Σ[i,j] kron(R, g Rᵀ)[i,j])/∂R[p,q]∂R[r,s]"
 
 
 TRUE = (
@@ -175,12 +176,13 @@ def check_true(bench: Workbench) -> None:
 
 
 def test_a_maximum_is_met_where_the_difference_has_no_sign() -> None:
-    formulas = printed(spec("y = max[j](a[j])", "s = y^2"))
-    assert formulas["step:y/a"] == "∂y/∂a[p] = 1 - sign(y - a[p])²"
+    found = printed(spec("y = max[j](a[j])", "s = y^2"))
+    assert found["step:y/a"] == "∂y/∂a[p] = 1 - sign(y - a[p])²"
 
 
 HIDDEN = {
     "sign": "functions: [sign]",
+    "log, cosh": "functions: [log, cosh]",
     "step, cos": "functions: [step, cos]",
     "ones, I, delta": "functions: [ones, I, delta]",
 }
@@ -191,3 +193,46 @@ def test_words_that_a_declared_name_hides(functions: str, all_reads_back: Check)
     head = f"{HEAD}{functions}\n"
     all_reads_back(spec("y[i] = max[j](A[i,j])", "s = y[i] y[i]", head=head))
     all_reads_back(spec("y[i] = relu(a[i]) + sin(b[i])", "s = y[i] y[i]", head=head))
+    all_reads_back(spec("y[i] = exp2(a[i]) + softplus(b[i])", "s = y[i] y[i]", head=head))
+
+
+BY_A_TENSOR = {
+    "diag": ("y = tanh(a)", "s = yᵀ y"),
+    "sum": ("y = tanh(C) a", "s = yᵀ 1"),
+    "tr": ("Y = C D", "s = inner(Y, Yᵀ)"),
+    "inv": ("s = logdet(C D)",),
+    "det": ("Y = (C D)^-1", "s = sum(Y ⊙ Y)"),
+    "abs": ("s = |a|ᵀ |b|",),
+    "norm": ("y = normalize(a)", "s = yᵀ b"),
+    "softmax": ("y = cumsum(a) ⊙ b", "s = logsumexp(y)"),
+    "exp": ("s = logsumexp(C a)",),
+    "kron": ("v = vec(A C)", "s = vᵀ v"),
+}
+
+
+@pytest.mark.parametrize("name", BY_A_TENSOR)
+def test_words_that_a_declared_tensor_hides(name: str, all_reads_back: Check) -> None:
+    all_reads_back(spec(*BY_A_TENSOR[name], head=f"{HEAD}  {name}: [n, n]\n"))
+
+
+def test_a_derivative_with_a_hidden_function_in_it_is_printed_as_one() -> None:
+    found = printed(spec("y = exp2(a)", "s = yᵀ b", head=f"{HEAD}  log: [n]\n"))
+    assert found["step:y/a"] == "∂y[i]/∂a[p] = ∂exp2(a[i])/∂a[p]"
+    assert found["gradient:a"] == "∂s/∂a[i] = ∂⁺y[j]/∂a[i] ∂s/∂y[j]"
+    assert found["hessian:a,a"] == "∂²s/∂a[i]∂a[p] = b[j] ∂²y[j]/∂a[i]∂a[p]"
+    found = printed(spec("s = logsumexp(a)", head=f"{HEAD}  exp: [n]\n"))
+    assert found["step:s/a"] == "∂s/∂a[p] = expm1'(a[p] - s)"
+
+
+CONVENTION = """
+tensors:
+  y_bar: [n]
+  x: [n, n]
+"""
+
+
+def test_a_cotangent_has_a_name_that_nothing_declared_has(all_reads_back: Check) -> None:
+    found = spec("y = tanh(x y_bar)", "s = yᵀ y", head=CONVENTION)
+    all_reads_back(found)
+    shown = "\n".join(formulas(found, "ascii"))
+    assert "x_bar[i,j] = (1 - y[i]^2) y_bar[j] y_cotangent[i]" in shown
