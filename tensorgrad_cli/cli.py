@@ -379,6 +379,8 @@ def _checked(
             crashed = crashed or not isinstance(error, MemoryError)
             problems.append(problem_of(_crash(error), path))
             specs.append(unreadable(path))
+        finally:
+            reading.close()
     progress.clear()
     seconds = time.perf_counter() - started
     report = report_of(specs, problems, DEFAULT_SEED if used is None else used, seconds)

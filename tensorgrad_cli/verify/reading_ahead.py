@@ -50,8 +50,13 @@ class Reading:
         found: Formulas | None = None
         if self._ahead is not None:
             found = self._ahead.take()
-            self._ahead.close()
+            self.close()
         return found or {}
+
+    def close(self) -> None:
+        """Wait for the other process to end, where nobody asked for the formulas."""
+        if self._ahead is not None:
+            self._ahead.close()
 
 
 def _stages(read: Callable[[], Outcome]) -> Iterator[Any]:

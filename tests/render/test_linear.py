@@ -209,7 +209,7 @@ def test_parameter_of_an_operation_is_a_numeral() -> None:
     ],
 )
 def test_bars(name: str, spelling: str, wanted: str) -> None:
-    assert bar_spelling(name, spelling) == wanted
+    assert bar_spelling(f"{name}_bar", spelling) == wanted
 
 
 OPERATIONS = """
