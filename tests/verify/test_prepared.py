@@ -57,7 +57,9 @@ def test_formulas_are_the_same_wherever_they_are_printed(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES[:2])
 def test_no_index_made_here_has_the_serial_of_one_that_came(name: str) -> None:
-    ready, issues = Reading(lambda: (prepared_spec(name), ()), ahead=True).outcome()
+    reading = Reading(lambda: (prepared_spec(name), ()), ahead=True)
+    ready, issues = reading.outcome()
+    reading.close()
     assert ready is not None and not issues
     equations: list[Equation] = list(ready.ground.calculus.equations.values())
     bound = [

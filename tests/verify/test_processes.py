@@ -92,7 +92,16 @@ def test_without_a_further_process_everything_is_done_here(monkeypatch: pytest.M
     ]
 
 
-def test_no_process_and_no_pipe_is_left_behind() -> None:
+def test_no_process_and_no_pipe_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    forked: list[int] = []
+    fork = os.fork
+
+    def recorded() -> int:
+        forked.append(fork())
+        return forked[-1]
+
+    monkeypatch.setattr(os, "fork", recorded)
+
     def open_files() -> int:
         return len(os.listdir("/proc/self/fd"))
 
@@ -101,8 +110,10 @@ def test_no_process_and_no_pipe_is_left_behind() -> None:
     before = open_files()
     side_by_side([[Task(partial(_proof, k)) for k in range(5)]], Proof, 3)
     assert open_files() == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert len(forked) == 2
+    for number in forked:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(number, os.WNOHANG)
 
 
 def test_values_made_ahead_come_one_after_the_other() -> None:
