@@ -44,10 +44,12 @@ from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.render.pieces import ATOM as PIECE_ATOM
 from tensorgrad_cli.render.pieces import Piece
 from tensorgrad_cli.render.products import like_derivative
+from tensorgrad_cli.render.sized import matrix_of_shape
 from tensorgrad_cli.render.terms import factors_of, ordered
 from tensorgrad_cli.render.text import GLYPHS as TEXT
+from tensorgrad_cli.render.told import unpinned
 
-__all__ = ["equation", "matrix_of"]
+__all__ = ["argument_of", "equation", "matrix_of"]
 
 
 def equation(value: Equation, naming: Naming, *, ascii: bool = False) -> str | None:
@@ -72,6 +74,14 @@ def matrix_of(expression: Expression, axes: Sequence[Index], naming: Naming, gly
         return None
 
 
+def argument_of(expression: Expression, axes: Sequence[Index], naming: Naming, glyphs: Glyphs) -> str | None:
+    """The same of an argument of an operation on matrices, which has to say how large it is."""
+    try:
+        return _Writer(naming, glyphs).argument(expression, tuple(axes)).text
+    except NoMatrixForm:
+        return None
+
+
 class _Writer:
     def __init__(self, naming: Naming, glyphs: Glyphs) -> None:
         self.naming = naming
@@ -89,6 +99,26 @@ class _Writer:
         if len(axes) == 2 and block.axes == axes[::-1]:
             return self.blocks.transposed(block)
         raise NoMatrixForm
+
+    def argument(self, e: Expression, axes: tuple[Index, ...]) -> Block:
+        """An argument of an operation on matrices, which has to say how large it is."""
+        if len(axes) != 2 or not unpinned(axes, e, frozenset()):
+            return self.whole(e, axes)
+        block, glyphs = self.block(e), self.glyphs
+        rows, columns = (axis.dimension for axis in axes)
+        sized = matrix_of_shape(rows, columns, self.naming, self.linear.name, glyphs.transpose)
+        if sized is None:
+            return self.whole(e, axes)
+        text = block.text
+        if len(block.axes) == 1:
+            ones = self.blocks.word("ones")
+            if block.axes == axes[:1]:
+                text = f"{block.need(MATMUL)} {ones}{glyphs.transpose}"
+            else:
+                text = f"{ones} {block.need(ATOM)}{glyphs.transpose}"
+        elif block.axes:
+            text = self.whole(e, axes).text
+        return Block(f"{text} + 0 {sized}", axes, TERM)
 
     def block(self, e: Expression) -> Block:
         """An expression as a block, with the axes that it has."""
@@ -226,7 +256,7 @@ class _Writer:
     def on_matrices(self, e: Op, out: tuple[Index, ...]) -> Block:
         at, texts = 0, []
         for argument, letters in zip(e.arguments, OPERATIONS[e.operation].inputs, strict=True):
-            texts.append(self.whole(argument, e.bound[at : at + len(letters)]))
+            texts.append(self.argument(argument, e.bound[at : at + len(letters)]))
             at += len(letters)
         hidden = "inv" in self.naming.taken
         if e.operation == "inv" and (hidden or (texts[0].strength == ATOM and texts[0].text.isidentifier())):

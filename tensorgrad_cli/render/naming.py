@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from tensorgrad_cli.algebra.expression import Affine, Derivative, Equation, Gather, Index, Position
+from tensorgrad_cli.algebra.expression import Affine, Derivative, Dimension, Equation, Gather, Index, Position
 from tensorgrad_cli.notation.names import unicode_name
 
 __all__ = ["Naming", "bar_spelling", "counted", "free_names", "named", "position", "positions"]
@@ -21,7 +21,7 @@ class Naming(Struct, frozen=True):
     tensor, step, definition and derivative; `derivatives` what the name of a derivative stands for;
     `definitions` the expressions that stand under a ∂. `taken` are words of ours that a declared name hides;
     `functions` are the declared ones, `dimensions` the named ones. `layout` is the order of the axes of a tensor's
-    derivative by a tensor that is written without indices.
+    derivative by a tensor that is written without indices, `shapes` are those of the declared tensors.
     """
 
     spellings: Mapping[str, str] = {}
@@ -32,6 +32,7 @@ class Naming(Struct, frozen=True):
     functions: frozenset[str] = frozenset()
     dimensions: frozenset[str] = frozenset()
     layout: str = "numerator"
+    shapes: Mapping[str, tuple[Dimension, ...]] = {}
 
     def spelling(self, name: str) -> str:
         """The name as the reader wrote it."""

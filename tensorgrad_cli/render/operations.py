@@ -74,13 +74,13 @@ def _along_own(printer: Linear, e: Op, names: Names) -> Piece:
 
 
 def _on_matrices(printer: Linear, e: Op, names: Names) -> Piece:
-    from tensorgrad_cli.render.matrix import matrix_of
+    from tensorgrad_cli.render.matrix import argument_of
 
     at, texts = 0, []
     for argument, letters in zip(e.arguments, OPERATIONS[e.operation].inputs, strict=True):
         bound = e.bound[at : at + len(letters)]
         at += len(letters)
-        text = matrix_of(argument, bound, printer.naming, printer.glyphs)
+        text = argument_of(argument, bound, printer.naming, printer.glyphs)
         if text is None:
             # No formula that is read leads here; it is shown with its indices rather than not at all.
             text = printer.inner(argument, named(bound, names)).text

@@ -66,6 +66,7 @@ def naming_of(
         functions=frozenset({*scope.abstract, *scope.defined, *scope.applied}),
         dimensions=frozenset(scope.dimensions),
         layout=scope.layout,
+        shapes={name: tensor.shape for name, tensor in scope.tensors.items()},
     )
 
 

@@ -38,7 +38,7 @@ from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
 from tensorgrad_cli.render import text
 from tensorgrad_cli.render.linear import is_hidden
-from tensorgrad_cli.render.matrix import matrix_of
+from tensorgrad_cli.render.matrix import argument_of
 
 if TYPE_CHECKING:
     from tensorgrad_cli.verify.ground import Ground
@@ -133,7 +133,7 @@ def _holes(ground: Ground, op: Op) -> list[int]:
     """The arguments that have no form in matrix notation."""
     pairs = enumerate(zip(op.arguments, _groups(op), strict=True))
     naming = ground.naming()
-    return [k for k, (part, own) in pairs if matrix_of(part, own, naming, text.GLYPHS) is None]
+    return [k for k, (part, own) in pairs if argument_of(part, own, naming, text.GLYPHS) is None]
 
 
 # --- what is put for what has none ----------------------------------------------------------------

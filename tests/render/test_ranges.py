@@ -67,3 +67,21 @@ def test_a_computed_dimension_that_nothing_tells_is_remarked_on() -> None:
     (check,) = (check for check in check_spec(spec("kron(A, A)^0 = I")).checks if check.kind == "claim")
     assert check.verdict == "proved"
     assert check.remarks == ("i runs over m·m, which nothing in its reading says: it does not read back",)
+
+
+SIZED = {
+    "s = logdet(A^0)": "s = logdet(I + 0 A)",
+    "kron((x xᵀ)^0, X)[i,j] = 0": "kron(I + 0 A, X)[i,j] = 0",
+    "vec(2 X**0)[i] = 2": "vec(2 + 0 X)[i] = 2",
+    "vec((x ⊗ y)**0 diag(y))[i] = 0": "vec(ones yᵀ + 0 X)[i] = 0",
+    "vec((y xᵀ)**0)[i] = 1": "vec(1 + 0 Xᵀ)[i] = 1",
+    "vec((y yᵀ)^0)[i] = 1": "vec(I + 0 (y yᵀ))[i] = 1",
+}
+
+
+@pytest.mark.parametrize("claim", SIZED)
+def test_an_argument_says_how_large_it_is(claim: str, all_reads_back: Callable[[Spec], None]) -> None:
+    found = spec(claim)
+    (check,) = (check for check in check_spec(found).checks if check.kind == "claim")
+    assert check.reading == SIZED[claim]
+    all_reads_back(found)
