@@ -15,7 +15,7 @@ _SIGNS = {
     "×": "x",
     "…": "...",
     "∂²": "d^2 ",
-    "∂⁺": "d+ ",
+    "∂⁺": "d^+ ",
     "∂": "d",
     "Σ[": "sum[",
     "∑[": "sum[",
@@ -39,12 +39,17 @@ _SIGNS = {
 }
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _NAME = re.compile(r"[^\W\d][\w\u0300-\u036f]*")
+# A second denominator stands apart, and a call under d: `d^2 c/dx dy`, `d vec(A)[i]/dA[p,q]`.
+_SECOND = re.compile(r"(?<=[\w\]\u0300-\u036f])∂")
+_CALL = re.compile(rf"∂(?={_NAME.pattern}['.\d]*\()")
 
 
 def ascii_text(text: str) -> str:
-    """The text in ASCII; formulas in it read back as the same ones."""
+    """The text in ASCII; formulas in it read back as the same ones, but for derivatives where something is named d:
+    the letter alone is none there."""
     if text.isascii():
         return text
+    text = _CALL.sub("∂ ", _SECOND.sub(" ∂", text))
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
     text = re.sub(f"[{_RAISED}]+", _exponent, text)

@@ -12,11 +12,25 @@ from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.chain_formulas import chain_checks, displayed, gradient_chain, pullback_of
 from tensorgrad_cli.verify.ground import Ground
 
-__all__ = ["formulas"]
+__all__ = ["NOT_ASCII", "formulas"]
+
+
+NOT_ASCII = "remark: ∂ stays where something is named d: the letter alone is no derivative then, and the language has no other"
 
 
 def formulas(spec: Spec, notation: str) -> Iterator[str]:
-    """The chain, each step's derivatives and pullbacks, the gradients: a line each, in one notation."""
+    """The chain, each step's derivatives and pullbacks, the gradients: a line each, in one notation; what that has
+    no spelling for is remarked on."""
+    curly = False
+    for line in _lines(spec, notation):
+        curly = curly or "∂" in line
+        yield line
+    if notation == "ascii" and curly:
+        yield ""
+        yield NOT_ASCII
+
+
+def _lines(spec: Spec, notation: str) -> Iterator[str]:
     ground = Ground(spec)
     yield spec.title
     done = None

@@ -16,7 +16,7 @@ from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.spec.read import read
 from tensorgrad_cli.verify.chain_formulas import chain_checks, displayed, gradient_chain
 from tensorgrad_cli.verify.ground import Ground
-from tensorgrad_cli.verify.show import formulas
+from tensorgrad_cli.verify.show import NOT_ASCII, formulas
 from tensorgrad_cli.verify.workbench import Workbench
 
 Check = Callable[[Spec], None]
@@ -236,3 +236,12 @@ def test_a_cotangent_has_a_name_that_nothing_declared_has(all_reads_back: Check)
     all_reads_back(found)
     shown = "\n".join(formulas(found, "ascii"))
     assert "x_bar[i,j] = (1 - y[i]^2) y_bar[j] y_cotangent[i]" in shown
+
+
+def test_where_something_is_named_d_a_remark_says_that_ascii_has_no_second_derivative() -> None:
+    chain = ("y = tanh(a)", "s = yᵀ y")
+    assert NOT_ASCII not in list(formulas(spec(*chain), "ascii"))
+    lines = list(formulas(spec(*chain, head=f"{HEAD}  d: []\n"), "ascii"))
+    assert lines[-1] == NOT_ASCII
+    assert "  ∂²s/∂a[i]∂d = 0" in lines
+    assert all(line.isascii() for line in lines[:-1] if "∂²" not in line)

@@ -9,13 +9,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
+from tensorgrad_cli.notation.parse import parse_equation
+from tensorgrad_cli.notation.tree import Vocabulary
 from tensorgrad_cli.report import text
 from tensorgrad_cli.report.fold import FORMULAS, Line, folded
 from tensorgrad_cli.report.lines import lines
 from tensorgrad_cli.report.plain import ascii_text, same_length
-from tensorgrad_cli.source import Source, cells
+from tensorgrad_cli.source import Source, Span, cells
 from tensorgrad_cli.spec.read import read, read_path
 from tensorgrad_cli.verify.run import check_spec, problem_of, report_of, unreadable
 from tensorgrad_cli.verify.verdict import Report
@@ -233,13 +236,37 @@ def test_a_line_of_a_file_is_never_folded() -> None:
         ("∂cost/∂w[k,j] = Σ[i] x[i,k] ŷ[i,j]²", "dcost/dw[k,j] = sum[i] x[i,k] y_hat[i,j]^2"),
         ("w̄ = xᵀ z̄", "w_bar = x^T z_bar"),
         ("A⁻¹ ⊙ δ[i,j]", "A^-1 * delta[i,j]"),
-        ("∂²c/∂x∂y", "d^2 c/dxdy"),
+        ("∂²c/∂x∂y", "d^2 c/dx dy"),
+        ("∂²ŷ[i]/∂x[j]∂w̄[k]", "d^2 y_hat[i]/dx[j] dw_bar[k]"),
+        ("∂⁺c/∂u", "d^+ c/du"),
+        ("∂f'(u[i])/∂u[p] - ∂(a b)/∂a", "d f'(u[i])/du[p] - d(a b)/da"),
         ("✓ proved · rank 2, 2×3", "+ proved | rank 2, 2x3"),
         ("plain[i]", "plain[i]"),
     ],
 )
 def test_ascii(said: str, plain: str) -> None:
     assert ascii_text(said) == plain
+
+
+@pytest.mark.parametrize(
+    "said", ["∂²c/∂x∂y[p] = 0", "∂⁺c/∂x = c", "∂vec(A)[i]/∂A[p,q] = ∂(A[p,q] y[i])/∂x", "∂f'(y[i])/∂y[p] = 0"]
+)
+def test_derivatives_in_ascii_read_back(said: str) -> None:
+    tensors = frozenset("cxyA")
+    builtins = {"vec": "matrix"}
+    vocabulary = Vocabulary(functions=frozenset("f"), tensors=tensors, builtins=builtins)
+    trees = [parse_equation(Source("ascii", formula), vocabulary) for formula in (said, ascii_text(said))]
+    assert without_spans(trees[0]) == without_spans(trees[1])
+
+
+def without_spans(tree: object) -> object:
+    """A syntax tree as its class and fields, where in the text they stand left out."""
+    if isinstance(tree, tuple):
+        return [without_spans(part) for part in tree]
+    if not isinstance(tree, Struct):
+        return tree
+    fields = [field for field in tree.__struct_fields__ if not isinstance(getattr(tree, field), Span)]
+    return [type(tree), *(without_spans(getattr(tree, field)) for field in fields)]
 
 
 def test_a_quoted_line_keeps_its_columns() -> None:
