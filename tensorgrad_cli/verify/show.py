@@ -21,6 +21,7 @@ NOT_ASCII = "remark: ∂ stays where something is named d: the letter alone is n
 def formulas(spec: Spec, notation: str) -> Iterator[str]:
     """The chain, each step's derivatives and pullbacks, the gradients: a line each, in one notation; what that has
     no spelling for is remarked on."""
+    yield spec.title
     curly = False
     for line in _lines(spec, notation):
         curly = curly or "∂" in line
@@ -32,7 +33,6 @@ def formulas(spec: Spec, notation: str) -> Iterator[str]:
 
 def _lines(spec: Spec, notation: str) -> Iterator[str]:
     ground = Ground(spec)
-    yield spec.title
     done = None
     for check in chain_checks(ground):
         equation, shown = displayed(ground, check)

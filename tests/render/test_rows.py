@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from tensorgrad_cli.algebra.expression import Ref
 from tensorgrad_cli.algebra.functions import FUNCTIONS
@@ -245,3 +246,9 @@ def test_where_something_is_named_d_a_remark_says_that_ascii_has_no_second_deriv
     assert lines[-1] == NOT_ASCII
     assert "  ∂²s/∂a[i]∂d = 0" in lines
     assert all(line.isascii() for line in lines[:-1] if "∂²" not in line)
+
+
+def test_a_title_is_no_formula_and_needs_no_remark() -> None:
+    titled = replace(spec("y = tanh(a)", "s = yᵀ y"), title="The question of ∂y/∂a")
+    lines = list(formulas(titled, "ascii"))
+    assert lines[0] == titled.title and NOT_ASCII not in lines
