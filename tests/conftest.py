@@ -21,7 +21,7 @@ from tensorgrad_cli.render import ascii, matrix, text
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.model import Spec
-from tensorgrad_cli.verify.chain_formulas import chain_checks, displayed, gradient_chain, pullback_of
+from tensorgrad_cli.verify.chain_formulas import chain_checks, written
 from tensorgrad_cli.verify.formulas import bar, untellable
 from tensorgrad_cli.verify.formulas import reading as reading_of
 from tensorgrad_cli.verify.ground import Ground
@@ -167,9 +167,7 @@ def _formulas(ground: Ground) -> Iterator[tuple[Equation, Naming]]:
     for step in ground.spec.chain:
         yield ground.calculus.equations[step.name], ground.naming(step.definitions)
     for check in chain_checks(ground):
-        equation, shown = displayed(ground, check)
-        under = (pullback_of(ground, check),) if check.kind == "step" else gradient_chain(ground, check)
-        naming = ground.naming(extra=(shown,))
+        equation, under, naming = written(ground, check)
         yield from ((part, naming) for part in (equation, *under))
 
 

@@ -10,7 +10,7 @@ from tensorgrad_cli.algebra import continuation
 from tensorgrad_cli.algebra.continuation import is_complex, real
 from tensorgrad_cli.algebra.rows import Operation
 
-__all__ = ["OPERATIONS", "Operation"]
+__all__ = ["OPERATIONS", "Operation", "is_on_matrices"]
 
 # --- along an index -------------------------------------------------------------------------------
 
@@ -277,3 +277,9 @@ _ON_MATRICES = (
 )
 
 OPERATIONS: Mapping[str, Operation] = {row.name: row for row in (*_ALONG_AN_INDEX, *_ON_MATRICES)}
+
+
+def is_on_matrices(operation: str) -> bool:
+    """Whether an operation takes matrices: each of its entries depends on two indices of an argument."""
+    row = OPERATIONS.get(operation)
+    return row is not None and any(len(letters) > 1 for letters in row.inputs)

@@ -24,7 +24,7 @@ from tensorgrad_cli.algebra.expression import (
     Ref,
     Sum,
 )
-from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.operations import OPERATIONS, is_on_matrices
 from tensorgrad_cli.algebra.scalars import is_size
 from tensorgrad_cli.render.ascii import GLYPHS as ASCII
 from tensorgrad_cli.render.blocks import (
@@ -234,11 +234,10 @@ class _Writer:
         return Block(f"1 / {under}", block.axes, HADAMARD, under=under, under_turned=turned)
 
     def operated(self, e: Op) -> Block:
-        row = OPERATIONS.get(e.operation)
         out = tuple(place for place in e.out if isinstance(place, Index))
-        if row is None or len(set(out)) != len(e.out) or is_hidden(e, self.naming.taken):
+        if e.operation not in OPERATIONS or len(set(out)) != len(e.out) or is_hidden(e, self.naming.taken):
             raise NoMatrixForm
-        if any(len(letters) > 1 for letters in row.inputs):
+        if is_on_matrices(e.operation):
             return self.on_matrices(e, out)
         if e.parameters:
             raise NoMatrixForm

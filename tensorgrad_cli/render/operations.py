@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tensorgrad_cli.algebra.expression import Index, Op
-from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.operations import OPERATIONS, is_on_matrices
 from tensorgrad_cli.render.naming import Names, counted, named, position, positions
 from tensorgrad_cli.render.pieces import ATOM, NOTHING, PRODUCT, Piece, merged
 
@@ -18,8 +18,7 @@ __all__ = ["operation"]
 
 def operation(printer: Linear, e: Op, names: Names) -> Piece:
     """An operation; one on matrices has its arguments in matrix notation."""
-    row = OPERATIONS.get(e.operation)
-    if row is not None and any(len(letters) > 1 for letters in row.inputs):
+    if is_on_matrices(e.operation):
         return _on_matrices(printer, e, names)
     return _along(printer, e, names) if e.out else _reduced(printer, e, names)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tensorgrad_cli.algebra.expression import RANGE, Delta, Expression, Index, Op, Position, Ref, Sum
-from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.operations import is_on_matrices
 from tensorgrad_cli.algebra.walking import occurring
 
 __all__ = ["unpinned", "untold"]
@@ -50,7 +50,7 @@ def _bound(part: Expression) -> tuple[Index, ...]:
     match part:
         case Sum(indices):
             return indices
-        case Op() if not _on_matrices(part):
+        case Op() if not is_on_matrices(part.operation):
             return part.bound
         case _:
             return ()
@@ -61,7 +61,7 @@ def _entry(part: Expression) -> Iterator[Index]:
     places: tuple[Position, ...] = ()
     if isinstance(part, Ref) and part.tensor != RANGE:
         places = part.indices
-    elif isinstance(part, Op) and _on_matrices(part):
+    elif isinstance(part, Op) and is_on_matrices(part.operation):
         places = part.out
     return (place for place in places if isinstance(place, Index))
 
@@ -72,14 +72,9 @@ def _ties(parts: Iterable[Expression]) -> Iterator[tuple[Index, Index]]:
         pairs: Iterable[tuple[Position, Position]] = ()
         if isinstance(part, Delta):
             pairs = ((part.left, part.right),)
-        elif isinstance(part, Op) and not _on_matrices(part):
+        elif isinstance(part, Op) and not is_on_matrices(part.operation):
             pairs = zip(part.bound, part.out, strict=False)
         yield from ((a, b) for a, b in pairs if isinstance(a, Index) and isinstance(b, Index))
-
-
-def _on_matrices(op: Op) -> bool:
-    row = OPERATIONS.get(op.operation)
-    return row is not None and any(len(letters) > 1 for letters in row.inputs)
 
 
 def _spread(told: frozenset[Index], ties: Iterable[tuple[Index, Index]]) -> frozenset[Index]:

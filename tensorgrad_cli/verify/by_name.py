@@ -97,10 +97,7 @@ def _second(ground: Ground, equation: Equation, total: Derivative) -> Equation |
     if any(by in ground.calculus.equations for by in total.denominators):
         return None
     step = ground.calculus.equations[total.numerator]
-    value, at = step.expression, len(equation.indices)
-    for by in reversed(total.denominators):
-        at -= len(ground.calculus.shapes[by])
-    places = iter(equation.indices[at:])
+    value, places = step.expression, iter(equation.indices[len(step.indices) :])
     for by in total.denominators:
         bottom = tuple(next(places) for _ in ground.calculus.shapes[by])
         value = simplified(_varied(ground, value, by, bottom))

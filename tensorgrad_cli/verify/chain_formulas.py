@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tensorgrad_cli.algebra.expression import (
+    Chain,
     Derivative,
     Equation,
     Expression,
@@ -21,13 +22,14 @@ from tensorgrad_cli.algebra.rewrite import reuse_steps, simplified
 from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.walking import mapped, nodes, references
 from tensorgrad_cli.calculus.chain import jacobian, pullback
+from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.verify.by_name import by_names, readable_chain, unevaluated
 from tensorgrad_cli.verify.formulas import bar
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.prepared import ChainCheck
 from tensorgrad_cli.verify.readable import readable
 
-__all__ = ["chain_checks", "displayed", "gradient_chain", "pullback_of"]
+__all__ = ["chain_checks", "displayed", "gradient_chain", "pullback_of", "written"]
 
 # A total derivative of more nodes than this is given as a chain of cotangents only.
 SHORT = 40
@@ -53,6 +55,14 @@ def chain_checks(ground: Ground) -> Iterator[ChainCheck]:
             "hessian",
             Derivative(derivative_name(spec.loss, pair), spec.loss, pair),
         )
+
+
+def written(ground: Ground, check: ChainCheck) -> tuple[Equation, Chain, Naming]:
+    """The equation to print; what stands under it, a step's pullback or the cotangents that a total derivative is
+    made of; and how their names are printed."""
+    equation, shown = displayed(ground, check)
+    under = (pullback_of(ground, check),) if check.kind == "step" else gradient_chain(ground, check)
+    return equation, under, ground.naming(extra=(shown,))
 
 
 def displayed(ground: Ground, check: ChainCheck) -> tuple[Equation, Derivative]:

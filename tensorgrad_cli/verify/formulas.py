@@ -28,7 +28,10 @@ __all__ = ["bar", "naming_of", "reading", "shown", "taken", "untellable"]
 
 def bar(name: str, scope: Scope) -> str:
     """The canonical name of a cotangent: `w_bar`, printed `w̄`; another one where the spec declares that."""
-    declared = _declared(scope)
+    return _bar(name, _declared(scope))
+
+
+def _bar(name: str, declared: frozenset[str]) -> str:
     names = chain((f"{name}_bar",), (f"{name}_cotangent{k or ''}" for k in count()))
     return next(found for found in names if found not in declared)
 
@@ -51,8 +54,10 @@ def naming_of(
     """How the names of a spec are printed, with the definitions of one formula."""
     spellings = dict(scope.spellings)
     shapes = calculus.shapes
+    declared = _declared(scope)
     for name in (*scope.tensors, *scope.steps):
-        spellings[bar(name, scope)] = bar_spelling(bar(name, scope), scope.spelling(name))
+        cotangent = _bar(name, declared)
+        spellings[cotangent] = bar_spelling(cotangent, scope.spelling(name))
     ranks = {name: len(shape) for name, shape in shapes.items()}
     ranks |= {equation.tensor: len(equation.indices) for equation in definitions}
     derivatives = dict(calculus.asked) | {d.name: d for d in extra}
@@ -81,7 +86,7 @@ def reading(left: Expression, right: Expression, naming: Naming) -> str:
     untied = tuple(index for index in groups if not index.dimension.terms)
     lost = sorted(index for index in right.free - left.free if index not in untied)
     first = _standing(left, lost, untied, naming) if lost or untied else left
-    return f"{_written(first, naming, loose)} = {_written(right, naming, loose)}"
+    return f"{shown(first, naming, loose)} = {shown(right, naming, loose)}"
 
 
 def untellable(left: Expression, right: Expression) -> tuple[str, ...]:
@@ -111,15 +116,6 @@ def _one_for_each(index: Index) -> Expression:
     return Sum((other,), Delta(index, other))
 
 
-def _written(expression: Expression, naming: Naming, loose: frozenset[Index]) -> str:
+def shown(expression: Expression, naming: Naming, loose: frozenset[Index] = frozenset()) -> str:
+    """An expression with every Σ written out; `loose` are free indices whose range nothing tells."""
     return text.expression(expression, naming, implied=False, loose=loose)
-
-
-def shown(expression: Expression, naming: Naming) -> str:
-    """An expression with every Σ written out."""
-    return text.expression(expression, naming, implied=False)
-
-
-def axes(indices: tuple[Index, ...]) -> str:
-    """Dimensions as one says them: m×n."""
-    return "×".join(index.dimension.name for index in indices) or "a scalar"

@@ -11,7 +11,7 @@ from tensorgrad_cli.algebra.expression import Chain, Equation
 from tensorgrad_cli.render import latex, matrix, text
 from tensorgrad_cli.render.einsum import einsum_subscripts
 from tensorgrad_cli.render.naming import Naming
-from tensorgrad_cli.verify.chain_formulas import displayed, gradient_chain, pullback_of
+from tensorgrad_cli.verify.chain_formulas import written
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.prepared import ChainCheck, Printed
 from tensorgrad_cli.verify.readable import REMARK, as_derivative
@@ -23,9 +23,7 @@ __all__ = ["formula", "printed"]
 
 def printed(ground: Ground, check: ChainCheck) -> Printed:
     """What is printed of a derivative."""
-    equation, shown = displayed(ground, check)
-    under = (pullback_of(ground, check),) if check.kind == "step" else gradient_chain(ground, check)
-    naming = ground.naming(extra=(shown,))
+    equation, under, naming = written(ground, check)
     return Printed(
         reading=text.equation(equation, naming, implied=False),
         formula=formula(equation, naming),
@@ -52,9 +50,9 @@ def _under(check: ChainCheck, under: Chain, naming: Naming) -> Iterator[tuple[st
     if check.kind == "step":
         (equation,) = under
         yield "pullback", text.equation(equation, naming)
-        written = matrix.equation(equation, naming)
-        if written is not None:
-            yield "matrix", written
+        in_matrices = matrix.equation(equation, naming)
+        if in_matrices is not None:
+            yield "matrix", in_matrices
     elif check.kind == "gradient" and len(under) > 1:
         for equation in under:
             yield "through", text.equation(equation, naming)

@@ -32,7 +32,7 @@ from tensorgrad_cli.algebra.expression import (
     summation,
 )
 from tensorgrad_cli.algebra.library import derivative_name
-from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.operations import OPERATIONS, is_on_matrices
 from tensorgrad_cli.algebra.rewrite import simplified
 from tensorgrad_cli.algebra.substitution import freshened, substitute
 from tensorgrad_cli.algebra.walking import mapped, references, subexpressions
@@ -105,7 +105,7 @@ def _reads(ground: Ground, part: Expression) -> bool:
             return not _by_a_derivative(ground, name)
         case Apply() | Op() if is_hidden(part, ground.taken):
             return False
-        case Op() if _on_matrices(part):
+        case Op() if is_on_matrices(part.operation):
             return not _holes(ground, part)
         case _:
             return True
@@ -114,10 +114,6 @@ def _reads(ground: Ground, part: Expression) -> bool:
 def _by_a_derivative(ground: Ground, name: str) -> bool:
     derivative = ground.calculus.asked.get(name)
     return derivative is not None and any(by.startswith("∂") for by in derivative.denominators)
-
-
-def _on_matrices(op: Op) -> bool:
-    return any(len(letters) > 1 for letters in OPERATIONS[op.operation].inputs)
 
 
 def _groups(op: Op) -> list[tuple[Index, ...]]:
@@ -148,7 +144,7 @@ def _spelled(ground: Ground, expression: Expression, by: Sequence[str]) -> Expre
         if isinstance(part, Ref) and _by_a_derivative(ground, part.tensor):
             tangent = _as_tangent(ground, part)
             return tangent if tangent is not None else written_out(part)
-        if isinstance(part, Op) and _on_matrices(part) and _holes(ground, part):
+        if isinstance(part, Op) and is_on_matrices(part.operation) and _holes(ground, part):
             return opened(part)
         return mapped(part, spelled)
 
@@ -203,7 +199,7 @@ def _filled(ground: Ground, op: Op, taken: frozenset[str], by: Sequence[str], ho
     for k in empty:
         inner, own = arguments[k], groups[k]
         taken |= {hole.stand_in for hole in holes}
-        if isinstance(inner, Op) and inner.out == own and _on_matrices(inner):
+        if isinstance(inner, Op) and inner.out == own and is_on_matrices(inner.operation):
             arguments[k] = _filled(ground, inner, taken, by, holes)
             continue
         name, turned = _stand_in(ground, tuple(index.dimension for index in own), taken, by)

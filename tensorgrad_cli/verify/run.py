@@ -58,8 +58,8 @@ def check_prepared(
     processes: int | None = 1,
 ) -> SpecReport:
     """All checks of a spec that was prepared. `formulas` are asked for when all is checked; what they lack is printed
-    then. So many `processes` work on them; None stands for as many as there are
-    cores where arrays are small, else for one: each has copies of its own."""
+    then. So many `processes` work on the checks; None stands for as many as there are cores where arrays are small,
+    else for one: each has copies of its own."""
     started = time.perf_counter()
     spec = ready.ground.spec
     bench = Workbench.on(ready.ground, seed_of(spec, seed))

@@ -9,7 +9,7 @@ from tensorgrad_cli.render import ascii, latex, matrix, text
 from tensorgrad_cli.render.einsum import einsum_subscripts
 from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.spec.model import Spec
-from tensorgrad_cli.verify.chain_formulas import chain_checks, displayed, gradient_chain, pullback_of
+from tensorgrad_cli.verify.chain_formulas import chain_checks, written
 from tensorgrad_cli.verify.ground import Ground
 
 __all__ = ["NOT_ASCII", "formulas"]
@@ -35,9 +35,7 @@ def _lines(spec: Spec, notation: str) -> Iterator[str]:
     ground = Ground(spec)
     done = None
     for check in chain_checks(ground):
-        equation, shown = displayed(ground, check)
-        under = (pullback_of(ground, check),) if check.kind == "step" else gradient_chain(ground, check)
-        naming = ground.naming(extra=(shown,))
+        equation, under, naming = written(ground, check)
         if check.kind == "step" and check.derivative.numerator != done:
             done = check.derivative.numerator
             yield ""
@@ -58,8 +56,7 @@ def _written(equation: Equation, naming: Naming, notation: str, indent: str) -> 
         case "latex":
             yield indent + latex.equation(equation, naming)
         case "matrix":
-            written = matrix.equation(equation, naming)
-            yield indent + (written or text.equation(equation, naming))
+            yield indent + (matrix.equation(equation, naming) or text.equation(equation, naming))
         case "einsum":
             left = text.equation(equation, naming).split(" = ")[0]
             subscripts = ", ".join(einsum_subscripts(equation.expression, equation.indices))
