@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from tensorgrad_cli.source import Issue, Source
     from tensorgrad_cli.spec.model import Spec
-    from tensorgrad_cli.verify.prepared import Outcome
-    from tensorgrad_cli.verify.reading_ahead import Reading
     from tensorgrad_cli.verify.verdict import Problem, Report, SpecReport
 
 __all__ = ["ExitStatus", "cli", "main"]
@@ -352,7 +350,9 @@ def _checked(
     processes: int | None,
 ) -> Report:
     started = time.perf_counter()
-    waiting = _begun(sources, layout, claims, processes)
+    from tensorgrad_cli.verify.reading_ahead import readings
+
+    waiting = readings(sources, partial(_read, layout=layout), claims, processes)
     begun = list(islice(waiting, 1))
     # NumPy, above all: the first spec is read meanwhile.
     from msgspec.structs import replace
@@ -385,30 +385,6 @@ def _checked(
     seconds = time.perf_counter() - started
     report = report_of(specs, problems, DEFAULT_SEED if used is None else used, seconds)
     return replace(report, internal=True) if crashed else report
-
-
-def _begun(
-    sources: Iterable[tuple[str, Source | Issue | None]],
-    layout: str | None,
-    claims: tuple[str, ...],
-    processes: int | None,
-) -> Iterator[tuple[str, Reading]]:
-    """The path of each spec with its reading. That of the first one is begun in another process."""
-    from tensorgrad_cli.verify.processes import cores
-    from tensorgrad_cli.verify.reading_ahead import Reading
-
-    for number, (path, source) in enumerate(sources):
-        read = partial(_prepared, path, source, layout, claims)
-        yield path, Reading(read, ahead=number == 0 and (processes or cores()) > 1)
-
-
-def _prepared(
-    path: str, source: Source | Issue | None, layout: str | None, claims: tuple[str, ...]
-) -> Outcome:
-    from tensorgrad_cli.verify.prepare import prepared
-
-    spec, issues = _read(path, source, layout)
-    return (prepared(spec, claims) if spec is not None else None), issues
 
 
 def _crash(error: Exception) -> Issue:

@@ -5,22 +5,45 @@ This module imports nothing of ours but `processes`: what the other process need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad_cli.verify.processes import Ahead
+from tensorgrad_cli.verify.processes import Ahead, cores
 
 if TYPE_CHECKING:
+    from tensorgrad_cli.source import Issue, Source
+    from tensorgrad_cli.spec.model import Spec
     from tensorgrad_cli.verify.prepared import Formulas, Outcome
 
-__all__ = ["Reading"]
+__all__ = ["SpecReading", "readings"]
 
 # What nearly every check needs: there is time to import it before the other process has done.
 NEEDED = ("numpy.random", "tensorgrad_cli.exact.decide")
 
 
-class Reading:
+def readings(
+    sources: Iterable[tuple[str, Source | Issue | None]],
+    read: Callable[[str, Source | Issue | None], tuple[Spec | None, tuple[Issue, ...]]],
+    claims: tuple[str, ...],
+    processes: int | None,
+) -> Iterator[tuple[str, SpecReading]]:
+    """The path of each spec with its reading, that of the first one begun in another process where there may be one.
+    `claims` are further ones, from the command line."""
+    for number, (path, source) in enumerate(sources):
+        call = partial(_prepared, partial(read, path, source), claims)
+        yield path, SpecReading(call, ahead=number == 0 and (processes or cores()) > 1)
+
+
+def _prepared(read: Callable[[], tuple[Spec | None, tuple[Issue, ...]]], claims: tuple[str, ...]) -> Outcome:
+    from tensorgrad_cli.verify.prepare import prepared
+
+    spec, issues = read()
+    return (prepared(spec, claims) if spec is not None else None), issues
+
+
+class SpecReading:
     """The reading of a spec. It is read, and printed, here where the other process failed, or where there is none: that
     is the case where not `ahead`, and where a spec holds arrays, which take longer to send."""
 

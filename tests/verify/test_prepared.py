@@ -16,7 +16,7 @@ from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.read import read, read_path
 from tensorgrad_cli.verify.prepare import prepared
 from tensorgrad_cli.verify.prepared import Prepared
-from tensorgrad_cli.verify.reading_ahead import Reading
+from tensorgrad_cli.verify.reading_ahead import SpecReading
 from tensorgrad_cli.verify.run import check_prepared, check_spec
 from tensorgrad_cli.verify.verdict import SpecReport
 
@@ -47,7 +47,7 @@ def test_a_prepared_spec_survives_the_way_between_processes(name: str) -> None:
 def test_formulas_are_the_same_wherever_they_are_printed(name: str) -> None:
     spec, _ = read_path(str(SPECS / f"{name}.yaml"))
     assert spec is not None
-    reading = Reading(lambda: (prepared(spec), ()), ahead=True)
+    reading = SpecReading(lambda: (prepared(spec), ()), ahead=True)
     ready, _ = reading.outcome()
     assert ready is not None and ready.ground.spec is not spec
     found = reading.formulas()
@@ -57,7 +57,7 @@ def test_formulas_are_the_same_wherever_they_are_printed(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES[:2])
 def test_no_index_made_here_has_the_serial_of_one_that_came(name: str) -> None:
-    reading = Reading(lambda: (prepared_spec(name), ()), ahead=True)
+    reading = SpecReading(lambda: (prepared_spec(name), ()), ahead=True)
     ready, issues = reading.outcome()
     reading.close()
     assert ready is not None and not issues
@@ -95,7 +95,7 @@ def test_issues_survive_the_way_too() -> None:
 def test_arrays_are_read_where_they_are_used() -> None:
     spec, issues = read_path(str(SPECS / "round_trip.yaml"))
     assert spec is not None and not issues and (spec.data or spec.gradients)
-    ready, _ = Reading(lambda: (prepared(spec), ()), ahead=True).outcome()
+    ready, _ = SpecReading(lambda: (prepared(spec), ()), ahead=True).outcome()
     assert ready is not None and ready.ground.spec is spec
 
 
