@@ -44,6 +44,7 @@ DIAGNOSES: tuple[str, ...] = (
     "terms.mean_or_sum",
     "terms.constant_factor",
     "terms.other_size",
+    "activations.argument_for_value",
     "products.other_product",
     "products.inverse",
     "products.order",

@@ -21,6 +21,7 @@ from tensorgrad_cli.spec.read import read, read_path
 from tensorgrad_cli.verify import diagnose as module
 from tensorgrad_cli.verify.claims import Judged, judge_claim
 from tensorgrad_cli.verify.diagnose import diagnose
+from tensorgrad_cli.verify.diagnoses.ingredients import Ingredients
 from tensorgrad_cli.verify.diagnoses.plain import says_nothing
 from tensorgrad_cli.verify.read_claims import attempt_claim
 from tensorgrad_cli.verify.run import check_spec
@@ -84,6 +85,19 @@ def test_slip_is_named(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) ->
         assert found.suggestion == case["suggests"]
     if found.suggestion is not None:
         assert judged(case["spec"], found.suggestion).holds
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["claim"])
+def test_what_is_not_tried_would_not_have_held(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SECONDS", "TRIALS"):
+        monkeypatch.setattr(f"tensorgrad_cli.verify.diagnose.{name}", 10_000)
+    found = diagnosed(case["spec"], case["claim"])
+    for name in ("products", "terms", "powers", "extra_factors"):
+        monkeypatch.setattr(f"tensorgrad_cli.verify.diagnoses.{name}.scales_in_vain", lambda *_: False)
+    everything = Ingredients(roots=True, inverses=True, diagonals=True)
+    for name in ("products", "powers", "missing_factors"):
+        monkeypatch.setattr(f"tensorgrad_cli.verify.diagnoses.{name}.ingredients", lambda _: everything)
+    assert diagnosed(case["spec"], case["claim"]) == found
 
 
 def vocabulary() -> Vocabulary:

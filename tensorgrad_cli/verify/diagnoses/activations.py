@@ -17,10 +17,26 @@ from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, axes_of, bes
 from tensorgrad_cli.verify.diagnoses.splice import Edit, walk
 from tensorgrad_cli.verify.diagnoses.truth import naming, printed_in, steps_about
 
-__all__ = ["activation", "everywhere"]
+__all__ = ["activation", "argument_for_value", "everywhere"]
 
 # So many activations of a chain are looked at, those nearest to the loss first.
 ACTIVATIONS = 6
+
+
+def argument_for_value(draft: Draft) -> Iterator[Candidate]:
+    """`1 - z²` for `1 - y²`, where y is f(z), and the other way round: the later steps first."""
+    for step in reversed(draft.bench.calculus.steps):
+        match step.expression:
+            case Apply(_, _, (Ref(inner, indices),)) if indices == step.indices:
+                pairs = ((inner, step.tensor), (step.tensor, inner))
+            case _:
+                continue
+        for old, new in pairs:
+            found = [_name(node) for node, _ in _mentions(draft.side, old)]
+            if found:
+                new, old = draft.scope.spelling(new), draft.scope.spelling(old)
+                edits = [Edit.at(name.span, new) for name in found]
+                yield Candidate("wrong-argument", f"{new} should stand for {old}", draft.replaced(edits))
 
 
 def activation(draft: Draft) -> Iterator[Candidate]:
@@ -28,8 +44,6 @@ def activation(draft: Draft) -> Iterator[Candidate]:
     what is missing is a factor, though `-y²` times the claim would do as a term."""
     steps = steps_about(draft)
     slopes = list(dict.fromkeys(slope for step in steps for slope in _slopes(draft, step)))[:ACTIVATIONS]
-    for step in steps:
-        yield from _argument_for_value(draft, step)
     yield from beside(draft, tuple(part for slope in slopes for part in _parts(slope)))
     for step in steps:
         yield from _value_for_slope(draft, step)
@@ -107,21 +121,6 @@ def _value_for_slope(draft: Draft, step: Equation) -> Iterator[Candidate]:
                 yield Candidate("wrong-function", what, text)
             else:
                 yield Candidate("wrong-argument", f"{written} should stand for {node.span.text}", text)
-
-
-def _argument_for_value(draft: Draft, step: Equation) -> Iterator[Candidate]:
-    """`1 - z²` for `1 - y²`, where y is f(z), and the other way round."""
-    match step.expression:
-        case Apply(_, _, (Ref(inner, indices),)) if indices == step.indices:
-            pairs = ((inner, step.tensor), (step.tensor, inner))
-        case _:
-            return
-    for old, new in pairs:
-        found = [_name(node) for node, _ in _mentions(draft.side, old)]
-        if found:
-            new, old = draft.scope.spelling(new), draft.scope.spelling(old)
-            edits = [Edit.at(name.span, new) for name in found]
-            yield Candidate("wrong-argument", f"{new} should stand for {old}", draft.replaced(edits))
 
 
 def _mentions(side: Tree, tensor: str) -> Iterator[tuple[Name | Indexed, tuple[str, ...] | None]]:

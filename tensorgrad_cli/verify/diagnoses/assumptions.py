@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, combinations, islice, permutations
+from itertools import combinations, islice, permutations
 
 import numpy as np
 
@@ -22,13 +22,14 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.operations import OPERATIONS
 from tensorgrad_cli.algebra.tensors import Tensor
-from tensorgrad_cli.algebra.walking import occurring, references
+from tensorgrad_cli.algebra.walking import references
 from tensorgrad_cli.calculus.derivative import lowered
 from tensorgrad_cli.numeric.environment import Environment
 from tensorgrad_cli.numeric.evaluate import evaluate_chain
 from tensorgrad_cli.numeric.sample import Unsatisfiable, draw_tensor
 from tensorgrad_cli.verify.decide import Question, numbers
 from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.ingredients import on_the_way
 from tensorgrad_cli.verify.diagnoses.term_factors import scalar_factor
 from tensorgrad_cli.verify.diagnoses.terms import other_size
 from tensorgrad_cli.verify.points import Point
@@ -270,17 +271,7 @@ def _true_under(draft: Draft, change: Supposed) -> bool:
 def _further(draft: Draft) -> int:
     """At how many further points to look: at few where all functions are smooth everywhere."""
     points = len(draft.bench.branch_points)
-    return min(POINTS, points) if all(map(_is_smooth, _on_the_way(draft))) else points
-
-
-def _on_the_way(draft: Draft) -> Iterator[Expression]:
-    """All that stands in the sides and in the equations that they depend on."""
-    reading = draft.reading
-    assert reading is not None
-    sides = [lowered(side.expression, draft.scope) for side in (reading.left, reading.right)]
-    equations = draft.bench.calculus.closure(references(sides[0]) | references(sides[1]))
-    for part in chain(sides, (equation.expression for equation in equations)):
-        yield from occurring(part)
+    return min(POINTS, points) if all(map(_is_smooth, on_the_way(draft))) else points
 
 
 def _is_smooth(node: Expression) -> bool:
@@ -385,7 +376,7 @@ def _counted(draft: Draft, tensors: tuple[Tensor, ...]) -> set[str] | None:
     if any(tensor.structure is not None for tensor in tensors):
         return None
     counted: set[str] = set()
-    for node in _on_the_way(draft):
+    for node in on_the_way(draft):
         match node:
             case Sum(indices, body):
                 counted.update(n for i in indices if i not in body.free for n in i.dimension.names)

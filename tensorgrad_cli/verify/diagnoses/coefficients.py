@@ -12,8 +12,20 @@ import numpy as np
 from msgspec import Struct
 
 from tensorgrad_cli.algebra.expression import Dimension, Index
+from tensorgrad_cli.algebra.library import Scope
+from tensorgrad_cli.algebra.occurrences import children
 from tensorgrad_cli.algebra.walking import subexpressions
-from tensorgrad_cli.notation.tree import Parenthesis, Summed
+from tensorgrad_cli.notation.tree import (
+    Juxtaposed,
+    Multiplied,
+    Name,
+    Parenthesis,
+    Power,
+    Summed,
+    Transposed,
+    Tree,
+    WrittenSum,
+)
 from tensorgrad_cli.verify.diagnoses.draft import Array, Draft
 from tensorgrad_cli.verify.diagnoses.near import NEAR
 from tensorgrad_cli.verify.diagnoses.scaling import Coefficient, inserted, leading_numeral
@@ -27,6 +39,7 @@ __all__ = [
     "largest",
     "needed_coefficients",
     "ratio_of",
+    "scales_in_vain",
     "shortfalls",
 ]
 
@@ -103,6 +116,49 @@ def _shortfalls(draft: Draft) -> Iterator[Shortfall]:
             without = None if pair is None else pair[1]
         if without is not None and without.shape == truth.shape:
             yield Shortfall(term, truth - without, claim - without, near)
+
+
+def scales_in_vain(draft: Draft, tree: Tree) -> bool:
+    """Whether something is a number that scales a term which no number makes right: then no power of it does, nor
+    another number in its place."""
+    if not _is_scalar(tree, draft.scope):
+        return False
+    start, end = tree.span.start, tree.span.end
+    around = [
+        t.operand for t in terms(draft.side) if t.operand.span.start <= start and end <= t.operand.span.end
+    ]
+    if not around:
+        return False
+    inner = min(around, key=lambda operand: operand.span.end - operand.span.start)
+    looked_at = [short.term.operand.span for short in shortfalls(draft)]
+    right = [needed.term.operand.span for needed in needed_coefficients(draft)]
+    return inner.span in looked_at and inner.span not in right and _scales(inner, tree)
+
+
+def _is_scalar(tree: Tree, scope: Scope) -> bool:
+    match tree:
+        case Name(text):
+            return scope.shape(text) == () or text in scope.dimensions
+        case Power(base) | Parenthesis(base):
+            return _is_scalar(base, scope)
+        case _:
+            return False
+
+
+def _scales(whole: Tree, part: Tree) -> bool:
+    """Whether a part stands in something as a factor of it, or of all its terms."""
+    if whole is part:
+        return True
+    match whole:
+        case Juxtaposed() | Multiplied():
+            inner = children(whole)
+        case Parenthesis(body) | Transposed(body) | Power(body):
+            inner = (body,)
+        case WrittenSum("sum", _, body):
+            inner = (body,)
+        case _:
+            return False
+    return any(_scales(each, part) for each in inner)
 
 
 def is_whole(draft: Draft, term: Term) -> bool:

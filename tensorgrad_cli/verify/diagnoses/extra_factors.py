@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from tensorgrad_cli.algebra.expression import Index, Ref
 from tensorgrad_cli.notation.tree import Call, Derivative, Indexed, Name, Tree
+from tensorgrad_cli.verify.diagnoses.coefficients import scales_in_vain
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
@@ -23,8 +24,9 @@ def factor_too_many(draft: Draft) -> Iterator[Candidate]:
     """One or two factors that should not be there, or a step that has one more than it should."""
     every = list(factors(draft.side))
     for factor in every:
-        what = f"the factor {factor.tree.span.text} is one too many"
-        yield Candidate("extra-factor", what, draft.replaced([removed(factor)]))
+        if not scales_in_vain(draft, factor.tree):
+            what = f"the factor {factor.tree.span.text} is one too many"
+            yield Candidate("extra-factor", what, draft.replaced([removed(factor)]))
     for a, b in pairwise(every):
         if a.product is b.product and a.count > 2 and a.before != "/" and b.before != "/":
             if a.index == 0:
@@ -33,7 +35,7 @@ def factor_too_many(draft: Draft) -> Iterator[Candidate]:
                 edits = [Edit(removed(a).start, b.tree.span.end, "")]
             what = f"the factors {a.tree.span.text} and {b.tree.span.text} are too many"
             yield Candidate("extra-factor", what, draft.replaced(edits))
-    for factor in every:
+    for factor in every if draft.matrix else ():
         if factor.count > 1 and factor.before != "/":
             yield Candidate(
                 "extra-factor",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import combinations, islice, product
 
 from tensorgrad_cli.algebra.elaborate import elaborate_expression
 from tensorgrad_cli.algebra.expression import (
@@ -26,6 +26,7 @@ from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.ingredients import ingredients
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
     as_factor,
@@ -208,9 +209,9 @@ def _assigned(draft: Draft, atom: Expression, names: dict[str, set[str]], place:
         )
         for index in indices
     ]
-    for k, chosen in enumerate(product(*choices)):
-        if k >= ASSIGNMENTS:
-            return
+    diagonals = ingredients(draft).diagonals
+    every = (chosen for chosen in product(*choices) if diagonals or len(set(chosen)) == len(chosen))
+    for chosen in islice(every, ASSIGNMENTS):
         written = printed_in(draft, atom, dict(zip(indices, chosen, strict=True)))
         yield as_one(atom, written)
 

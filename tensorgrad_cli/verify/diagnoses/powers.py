@@ -19,24 +19,29 @@ from tensorgrad_cli.notation.tree import (
     Signed,
     Tree,
 )
+from tensorgrad_cli.verify.diagnoses.coefficients import scales_in_vain
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.ingredients import ingredients
 from tensorgrad_cli.verify.diagnoses.splice import Edit, walk
 from tensorgrad_cli.verify.diagnoses.truth import printed, printed_in
 
 __all__ = ["exponent", "summand_inside"]
 
-_STEPS = (*map(Fraction, (1, -1, 2, -2)), Fraction(1, 2), Fraction(-1, 2))
+_STEPS = tuple(map(Fraction, (1, -1, 2, -2)))
+_HALVES = (Fraction(1, 2), Fraction(-1, 2))
 
 
 def exponent(draft: Draft) -> Iterator[Candidate]:
     """An exponent is one or two (or a half) too small, or too large."""
     below = _divisors(draft.side)
+    # Where there are no roots none comes of a derivative.
+    steps = (*_STEPS, *_HALVES) if ingredients(draft).roots else _STEPS
     for node, upside_down in _outside_derivatives(draft.side, below):
         had = _exponent(node)
-        if had is None:
+        if had is None or scales_in_vain(draft, node):
             continue
         base, value = had
-        for step in _STEPS:
+        for step in steps:
             new = value + step
             # From x to 1 and back again are factors; across zero nobody slips.
             if new * value <= 0 or abs(new) > 4:

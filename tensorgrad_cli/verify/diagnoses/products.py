@@ -18,7 +18,9 @@ from tensorgrad_cli.notation.tree import (
     Transposed,
     Tree,
 )
+from tensorgrad_cli.verify.diagnoses.coefficients import scales_in_vain
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
+from tensorgrad_cli.verify.diagnoses.ingredients import ingredients
 from tensorgrad_cli.verify.diagnoses.missing_factors import shape_of
 from tensorgrad_cli.verify.diagnoses.splice import (
     Edit,
@@ -217,7 +219,8 @@ def other_product(draft: Draft) -> Iterator[Candidate]:
 
 def inverse(draft: Draft) -> Iterator[Candidate]:
     """An inverse that is none, one too many, or of the transpose."""
-    for node in walk(draft.side):
+    # Where nothing is inverted no inverse comes of a derivative.
+    for node in walk(draft.side) if ingredients(draft).inverses else ():
         shape = draft.scope.shape(node.text) if isinstance(node, Name) else None
         if isinstance(node, Name) and (shape is None or len(shape) != 2 or shape[0] != shape[1]):
             continue
@@ -247,6 +250,8 @@ def other_side_of_bar(draft: Draft) -> Iterator[Candidate]:
     for factor in factors(draft.side):
         written, product = factor.tree.span.text, factor.product
         if is_number_like(factor.tree) or isinstance(factor.tree, Signed):
+            continue
+        if scales_in_vain(draft, factor.tree):
             continue
         below = f"{written} is to be divided by"
         if isinstance(product, Juxtaposed):

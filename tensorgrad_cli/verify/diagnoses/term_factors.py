@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import permutations
+from itertools import islice, permutations
 
 import numpy as np
 from msgspec import Struct
@@ -30,7 +30,7 @@ from tensorgrad_cli.algebra.walking import mapped, nodes, references
 from tensorgrad_cli.notation.tree import Name, Signed, Summed
 from tensorgrad_cli.render import matrix
 from tensorgrad_cli.render.text import GLYPHS
-from tensorgrad_cli.verify.diagnoses.coefficients import Shortfall, shortfalls
+from tensorgrad_cli.verify.diagnoses.coefficients import Shortfall, needed_coefficients, shortfalls
 from tensorgrad_cli.verify.diagnoses.draft import Array, Candidate, Draft, is_derivative
 from tensorgrad_cli.verify.diagnoses.missing_factors import as_one, axes_of, is_atomic, shape_of, turned
 from tensorgrad_cli.verify.diagnoses.splice import Edit, as_factor, positions, put
@@ -106,7 +106,7 @@ def jacobian_factor(draft: Draft) -> Iterator[Candidate]:
 def _atoms(draft: Draft) -> list[Atom]:
     known = draft.notes.get("atoms")
     if known is None:
-        known = draft.notes["atoms"] = list(_valued(draft, _formulas(draft)))[:ATOMS]
+        known = draft.notes["atoms"] = list(islice(_valued(draft, _formulas(draft)), ATOMS))
     assert isinstance(known, list)
     return known
 
@@ -169,16 +169,26 @@ def _in_one_order(draft: Draft, e: Expression, free: tuple[Index, ...]) -> Expre
 def _valued(draft: Draft, formulas: Iterator[Expression]) -> Iterator[Atom]:
     seen: set[Expression] = set()
     truth = draft.truth_side.expression if draft.truth_side is not None else None
+    scaling = bool(needed_coefficients(draft))
     for formula in formulas:
         # Numbers made of sizes alone are coefficients.
         if formula in seen or not references(formula) or nodes(formula) > LONG or formula == truth:
             continue
         seen.add(formula)
         axes = axes_of(formula, tuple(sorted(formula.free)))
-        if len(axes) <= 2:
+        # A number is no factor of what none makes right.
+        if _may_stand(draft, axes) if axes else scaling:
             value = draft.evaluated(formula, axes, draft.point(0))
             if value is not None and np.isfinite(value).all():
                 yield Atom(formula, axes, value)
+
+
+def _may_stand(draft: Draft, axes: tuple[Index, ...]) -> bool:
+    """Whether something with these axes may be multiplied with the claim, entry by entry or as a matrix from a side."""
+    free = [index.dimension for index in draft.reading.free] if draft.reading is not None else []
+    own = [axis.dimension for axis in axes]
+    square = len(own) == 2 and own[0] == own[1] and own[0] in free
+    return square or (len(own) <= 2 and all(free.count(d) >= own.count(d) for d in own))
 
 
 # --- comparing ----------------------------------------------------------------------------------------

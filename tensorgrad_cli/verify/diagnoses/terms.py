@@ -13,6 +13,7 @@ from tensorgrad_cli.verify.diagnoses.coefficients import (
     coefficients,
     is_whole,
     needed_coefficients,
+    scales_in_vain,
 )
 from tensorgrad_cli.verify.diagnoses.draft import Candidate, Draft
 from tensorgrad_cli.verify.diagnoses.near import NEAR
@@ -193,7 +194,7 @@ def other_size(draft: Draft) -> Iterator[Candidate]:
     """One size as a number stands for another: 1/n for 1/m."""
     sizes = [name for name in draft.scope.dimensions if draft.scope.shape(name) is None]
     for node in walk(draft.side):
-        if isinstance(node, Name) and node.text in sizes:
+        if isinstance(node, Name) and node.text in sizes and not scales_in_vain(draft, node):
             for other in sizes:
                 if other != node.text:
                     what = f"the size {node.text} should be {other}"
