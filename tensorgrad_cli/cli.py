@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import partial
-from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -17,11 +16,8 @@ from tensorgrad_cli.terminal import (
     Progress,
     coloured,
     encodes,
-    leave,
     piped,
     put,
-    roomy,
-    single_threaded,
     width_of,
 )
 
@@ -29,10 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tensorgrad_cli.source import Issue, Source
-    from tensorgrad_cli.spec.model import Spec
+    from tensorgrad_cli.verify.checking_apart import Checker
+    from tensorgrad_cli.verify.prepared import Options
     from tensorgrad_cli.verify.verdict import Problem, Report, SpecReport
 
-__all__ = ["ExitStatus", "cli", "main"]
+__all__ = ["ExitStatus", "cli", "run"]
 
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
@@ -59,15 +56,10 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
-def main() -> None:
-    """The entry point: like click's own, but with room to recurse, and an interrupt exits with 130."""
-    single_threaded()
-    leave(roomy(_main))
-
-
-def _main() -> int:
+def run(apart: Checker | None = None) -> int:
+    """The command that was given, like click's own; `apart` is another process that checks. The exit status."""
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(standalone_mode=False, obj=apart)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         return ExitStatus.INTERRUPTED
@@ -77,6 +69,9 @@ def _main() -> int:
     except OSError as error:
         click.echo(f"cannot write: {error.strerror or error}", err=True)
         return ExitStatus.ERROR
+    finally:
+        if apart is not None:
+            apart.close()
     return int(status or 0)
 
 
@@ -150,7 +145,9 @@ def cli(context: click.Context) -> None:
 )
 @click.option("--allow-python", is_flag=True, help="Run the code that `implementations` name.")
 @_stdin_name
+@click.pass_obj
 def check(
+    apart: Checker | None,
     paths: tuple[str, ...],
     claims: tuple[str, ...],
     layout: str | None,
@@ -173,7 +170,10 @@ def check(
     targets = [_target(output) for output in outputs]
     if verbose >= 2:
         os.environ[TRACEBACK] = "1"
-    report = _checked(_sources(paths, stdin_name), claims, layout, seed, allow_python, jobs)
+    from tensorgrad_cli.verify.prepared import Options
+
+    options = Options(claims, seed, allow_python, jobs)
+    report = _checked(_sources(paths, stdin_name), layout, options, apart if jobs != 1 else None)
     if format_ == "json":
         from tensorgrad_cli.report import json
 
@@ -196,13 +196,14 @@ def check(
 @_stdin_name
 def show(paths: tuple[str, ...], notation: str | None, layout: str | None, stdin_name: str) -> int:
     """Print the formulas of specs: steps, derivatives, pullbacks, gradients. Nothing is evaluated."""
+    from tensorgrad_cli.spec.read import read_source
     from tensorgrad_cli.verify.show import formulas
 
     if notation is None:
         notation = "text" if encodes(sys.stdout) else "ascii"
     status, first = ExitStatus.PASS, True
     for path, source in _sources(paths, stdin_name):
-        spec, issues = _read(path, source, layout, load_data=False)
+        spec, issues = read_source(path, source, layout, load_data=False)
         for issue in issues:
             click.echo(issue.rendered(path), err=True)
         if spec is None:
@@ -236,10 +237,11 @@ def explain(subject: str, id_: str | None, seed: int | None, layout: str | None,
             raise click.UsageError(f"{subject} is neither the code of an error nor a spec.{did}")
         put(text)
         return ExitStatus.PASS
+    from tensorgrad_cli.spec.read import read_source
     from tensorgrad_cli.verify.explain import check_ids, explain_check, near_ids
 
     ((path, source),) = _sources((subject,), stdin_name, folders=False)
-    spec, issues = _read(path, source, layout)
+    spec, issues = read_source(path, source, layout)
     for issue in issues:
         click.echo(issue.rendered(path), err=True)
     if spec is None:
@@ -267,10 +269,12 @@ def export(path: str, output: str, seed: int | None, layout: str | None, stdin_n
     """
     from pathlib import Path
 
+    from tensorgrad_cli.spec.read import read_source
+
     if Path(output).suffix != ".npz":
         raise click.UsageError(f"-o {output}: the arrays go to an .npz file")
     ((name, source),) = _sources((path,), stdin_name, folders=False)
-    spec, issues = _read(name, source, layout)
+    spec, issues = read_source(name, source, layout)
     for issue in issues:
         click.echo(issue.rendered(name), err=True)
     if spec is None:
@@ -322,65 +326,40 @@ def _standard_input(name: str) -> Source | Issue:
         return issue
 
 
-def _read(
-    path: str, source: Source | Issue | None, layout: str | None, load_data: bool = True
-) -> tuple[Spec | None, tuple[Issue, ...]]:
-    from msgspec.structs import replace
-
-    from tensorgrad_cli.source import Issue
-    from tensorgrad_cli.spec.read import read, read_path
-
-    if isinstance(source, Issue):
-        return None, (source,)
-    if source is None:
-        spec, issues = read_path(path, load_data=load_data)
-    else:
-        spec, issues = read(source, load_data=load_data)
-    if spec is not None and layout is not None:
-        spec = replace(spec, layout=layout, scope=replace(spec.scope, layout=layout))
-    return spec, issues
-
-
 def _checked(
     sources: Iterable[tuple[str, Source | Issue | None]],
-    claims: tuple[str, ...],
     layout: str | None,
-    seed: int | None,
-    allow_python: bool,
-    processes: int | None,
+    options: Options,
+    apart: Checker | None,
 ) -> Report:
     started = time.perf_counter()
-    from tensorgrad_cli.verify.reading_ahead import readings
-
-    waiting = readings(sources, partial(_read, layout=layout), claims, processes)
-    begun = list(islice(waiting, 1))
-    # NumPy, above all: the first spec is read meanwhile.
     from msgspec.structs import replace
 
-    from tensorgrad_cli.verify.run import DEFAULT_SEED, check_prepared, problem_of, report_of, unreadable
+    from tensorgrad_cli.spec.read import read_source
+    from tensorgrad_cli.verify.prepare import outcome_of
+    from tensorgrad_cli.verify.reports import DEFAULT_SEED, problem_of, report_of, unreadable
 
     specs: list[SpecReport] = []
     problems: list[Problem] = []
     progress = Progress()
-    used = seed
+    used = options.seed
     crashed = False
-    for path, reading in chain(begun, waiting):
+    for path, source in sources:
+        read, say = partial(read_source, path, source, layout), partial(progress.say, path)
         try:
-            spec, issues = reading.outcome()
-            problems += [problem_of(issue, path) for issue in issues]
-            if spec is None:
-                specs.append(unreadable(path))
-            else:
-                if used is None:
-                    used = spec.ground.spec.check.seed
-                say = partial(progress.say, path)
-                specs.append(check_prepared(spec, reading.formulas, seed, say, allow_python, processes))
+            found = apart.check(read, options, say) if apart is not None else None
+            if found is None:
+                # NumPy, above all.
+                from tensorgrad_cli.verify.run import checked
+
+                found = checked(outcome_of(read, options.claims), options, say)
+            problems += [problem_of(issue, path) for issue in found.issues]
+            specs.append(found.report or unreadable(path))
+            used = found.seed if used is None else used
         except Exception as error:
             crashed = crashed or not isinstance(error, MemoryError)
             problems.append(problem_of(_crash(error), path))
             specs.append(unreadable(path))
-        finally:
-            reading.close()
     progress.clear()
     seconds = time.perf_counter() - started
     report = report_of(specs, problems, DEFAULT_SEED if used is None else used, seconds)

@@ -22,11 +22,13 @@ INTERRUPTED = 130
 _COLLECT = (200_000, 10, 10)
 
 
-def roomy(run: Callable[[], int]) -> int:
+def roomy(
+    run: Callable[[], int], alone: Callable[[], bool] = lambda: False, every: float | None = None
+) -> int:
     """What `run` returns, run where recursion over the deepest formula has room.
 
     A thread's stack can be chosen, the first one's cannot. An interrupt reaches the first thread, which ends
-    the process at once with status 130.
+    the process at once with status 130. It ends it, too, where it finds it `alone`, looking so often, in seconds.
     """
     status = [0]
     failure: list[BaseException] = []
@@ -42,7 +44,10 @@ def roomy(run: Callable[[], int]) -> int:
     thread = _started(body)
     if thread is not None:
         try:
-            thread.join()
+            while thread.is_alive():
+                thread.join(every)
+                if alone():
+                    os._exit(INTERRUPTED)
         except KeyboardInterrupt:
             _interrupted()
     if failure:

@@ -18,8 +18,9 @@ from click.testing import CliRunner, Result
 
 from tensorgrad_cli import cli as commands
 from tensorgrad_cli.cli import cli
-from tensorgrad_cli.terminal import single_threaded
+from tensorgrad_cli.terminal import roomy, single_threaded
 from tensorgrad_cli.verify import run as running
+from tensorgrad_cli.verify.processes import cores
 
 ROOT = Path(__file__).parent.parent
 GOOD = """\
@@ -182,7 +183,7 @@ def test_an_interrupt_is_130(specs: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
     monkeypatch.setattr(running, "check_prepared", interrupted)
     monkeypatch.setattr(sys, "argv", ["tensorgrad", "check", "good.yaml"])
-    assert commands._main() == 130
+    assert commands.run() == 130
     assert "interrupted" in capsys.readouterr().err
 
 
@@ -193,6 +194,8 @@ def test_an_interrupt_from_outside_is_130_and_quiet(specs: Path) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell ignores it for what runs in the background, the suite too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(3)  # until it reads; a busy machine takes long to begin
     running_.send_signal(signal.SIGINT)
@@ -401,7 +404,7 @@ def loaded(arguments: list[str], modules: list[str]) -> list[str]:
     code = (
         "import sys, atexit\n"
         f"sys.argv = {['tensorgrad', *arguments]!r}\n"
-        "from tensorgrad_cli.cli import main\n"
+        "from tensorgrad_cli.__main__ import main\n"
         f"said = lambda: print(*[m for m in {modules!r} if m in sys.modules], file=sys.stderr)\n"
         "atexit.register(said)\n"
         "main()\n"
@@ -420,10 +423,16 @@ def test_show_imports_no_numbers() -> None:
     assert loaded(["show", "specs/rank4_question.yaml"], ["numpy", "rich", "scipy", "opt_einsum"]) == []
 
 
+@pytest.mark.skipif(cores() == 1 or not hasattr(os, "fork"), reason="nobody else checks")
+def test_a_check_leaves_numbers_to_another_process() -> None:
+    assert loaded(["check", "specs/quadratic_form.yaml", "specs/round_trip.yaml", "-q"], ["numpy"]) == []
+    assert loaded(["check", "specs/quadratic_form.yaml", "-q", "-j1"], ["numpy"]) == ["numpy"]
+
+
 def test_the_test_of_imports_can_fail() -> None:
     """The meta-test: what a command does import is seen."""
     assert loaded(["show", "specs/rank4_question.yaml"], ["yaml", "msgspec"]) == ["yaml", "msgspec"]
-    assert "numpy" in loaded(["check", "-qq", "specs/quadratic_form.yaml"], ["numpy", "rich"])
+    assert "numpy" in loaded(["check", "-qq", "-j1", "specs/quadratic_form.yaml"], ["numpy", "rich"])
 
 
 # --- deep formulas
@@ -481,10 +490,10 @@ def test_roomy_gives_back_what_is_raised() -> None:
         raise ValueError("inside")
 
     with pytest.raises(ValueError, match="inside"):
-        commands.roomy(fails)
+        roomy(fails)
     deep: Callable[[int], int] = lambda n: 0 if n == 0 else deep(n - 1)  # noqa: E731
     limit = sys.getrecursionlimit()
     try:
-        assert commands.roomy(lambda: deep(20_000)) == 0
+        assert roomy(lambda: deep(20_000)) == 0
     finally:
         sys.setrecursionlimit(limit)

@@ -85,7 +85,8 @@ class CheckOptions(Struct, frozen=True):
 
 
 class Spec(Struct, frozen=True):
-    """A spec. `data` and `gradients` hold NumPy arrays by name; NumPy is imported only where they are read.
+    """A spec. `data` and `gradients` hold NumPy arrays by name, none where no file was read though the spec
+    `names_arrays`; NumPy is imported only where they are read.
 
     `loss` is the scalar step or None. `hessian` are pairs of tensors. `implementations` are pairs
     (derivative's source, 'package.module:function').
@@ -111,3 +112,4 @@ class Spec(Struct, frozen=True):
     check: CheckOptions = CheckOptions()
     remarks: tuple[str, ...] = ()
     dimensions: Mapping[str, Dimension] = {}
+    names_arrays: bool = False

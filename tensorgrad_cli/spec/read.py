@@ -24,7 +24,7 @@ from tensorgrad_cli.spec.model import DimensionFact, Spec
 from tensorgrad_cli.spec.nodes import MAX_BYTES, Node, Table, parsed
 from tensorgrad_cli.spec.tensors_key import Tensors, read_tensors
 
-__all__ = ["KEYS", "decoded", "read", "read_path"]
+__all__ = ["KEYS", "decoded", "read", "read_path", "read_source"]
 
 KEYS = (
     "title",
@@ -47,6 +47,21 @@ KEYS = (
 )
 
 Outcome = tuple[Spec | None, tuple[Issue, ...]]
+
+
+def read_source(
+    path: str, source: Source | Issue | None, layout: str | None = None, *, load_data: bool = True
+) -> Outcome:
+    """The spec that a source holds, or the file at the path where there is none; a `layout` goes before its own."""
+    if isinstance(source, Issue):
+        return None, (source,)
+    if source is None:
+        spec, issues = read_path(path, load_data=load_data)
+    else:
+        spec, issues = read(source, load_data=load_data)
+    if spec is not None and layout is not None:
+        spec = replace(spec, layout=layout, scope=replace(spec.scope, layout=layout))
+    return spec, issues
 
 
 def read_path(path: str, *, load_data: bool = True) -> Outcome:
@@ -188,6 +203,7 @@ class _Reading:
             check=check,
             remarks=tuple(notes.remarks),
             dimensions=scope.dimensions,
+            names_arrays=self.field("data") is not None or self.field("gradients") is not None,
         )
 
     def title(self) -> str:

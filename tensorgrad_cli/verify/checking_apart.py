@@ -1,97 +1,151 @@
-"""A spec read in another process, and its formulas printed there, while this one imports NumPy and then checks.
+"""Specs checked by another process: it imports NumPy while this one reads the command line and the first spec, and
+checks while this one prints the formulas.
 
-This module imports nothing of ours but `processes`: what the other process needs it imports itself.
+This module imports nothing of ours but `processes`, so that the other process is begun before anything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+import sys
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tensorgrad_cli.verify.processes import Ahead, cores
+from tensorgrad_cli.verify.processes import Channel, Partner, cores, partner
 
 if TYPE_CHECKING:
-    from tensorgrad_cli.source import Issue, Source
-    from tensorgrad_cli.spec.model import Spec
-    from tensorgrad_cli.verify.prepared import Formulas, Outcome
+    from tensorgrad_cli.verify.prepared import Checked, Formulas, Options, Prepared, Read
 
-__all__ = ["SpecReading", "readings"]
+__all__ = ["Checker", "checker"]
 
-# What nearly every check needs: there is time to import it before the other process has done.
-NEEDED = ("numpy.random", "tensorgrad_cli.exact.decide")
-
-
-def readings(
-    sources: Iterable[tuple[str, Source | Issue | None]],
-    read: Callable[[str, Source | Issue | None], tuple[Spec | None, tuple[Issue, ...]]],
-    claims: tuple[str, ...],
-    processes: int | None,
-) -> Iterator[tuple[str, SpecReading]]:
-    """The path of each spec with its reading, that of the first one begun in another process where there may be one.
-    `claims` are further ones, from the command line."""
-    for number, (path, source) in enumerate(sources):
-        call = partial(_prepared, partial(read, path, source), claims)
-        yield path, SpecReading(call, ahead=number == 0 and (processes or cores()) > 1)
+# What nearly every check needs: there is time to import it before the first question.
+NEEDED = ("numpy.random", "tensorgrad_cli.verify.run", "tensorgrad_cli.exact.decide")
+# How often, in seconds, the other process sees whether this one is still there.
+LOOK = 0.2
 
 
-def _prepared(read: Callable[[], tuple[Spec | None, tuple[Issue, ...]]], claims: tuple[str, ...]) -> Outcome:
-    from tensorgrad_cli.verify.prepare import prepared
+class Question(NamedTuple):
+    """A spec to check, prepared, or how to read it: what that takes is not imported where it is not asked for. No index
+    in the spec has the serial."""
 
-    spec, issues = read()
-    return (prepared(spec, claims) if spec is not None else None), issues
+    spec: Prepared | Read
+    serial: int
+    options: Options
+    traceback: str | None
 
 
-class SpecReading:
-    """The reading of a spec. It is read, and printed, here where the other process failed, or where there is none: that
-    is the case where not `ahead`, and where a spec holds arrays, which take longer to send."""
+# Sent for the formulas that were printed meanwhile; names of checks are sent for the progress, then the answer.
+FORMULAS = 0
 
-    def __init__(self, read: Callable[[], Outcome], ahead: bool) -> None:
-        self._read = read
-        self._ahead: Ahead[Any] | None = Ahead(lambda: _stages(read)) if ahead else None
 
-    def outcome(self) -> Outcome:
-        """The spec, prepared for its checks."""
-        if self._ahead is None:
-            return self._read()
-        for name in NEEDED:
-            import_module(name)
-        sent = self._ahead.take()
-        if sent is None:
-            self._ahead = None
-            return self._read()
+def checker() -> Checker | None:
+    """Another process that checks; None where there is no core for it."""
+    other = partner(_answered) if cores() > 1 else None
+    return Checker(other) if other is not None else None
+
+
+class Checker:
+    """The other process, as this one sees it."""
+
+    def __init__(self, other: Partner) -> None:
+        self._other: Partner | None = other
+
+    def check(self, read: Read, options: Options, say: Callable[[str], None]) -> Checked | None:
+        """What comes of a spec; None where the other process has failed, now or before.
+
+        The spec is read here, and by the other process where it cannot be read, or names arrays: that takes NumPy.
+        """
+        if self._other is None:
+            return None
         from tensorgrad_cli.algebra.expression import serials_from
+        from tensorgrad_cli.verify.prepare import prepared
 
-        outcome: Outcome
-        outcome, serial = sent
-        serials_from(serial)
-        return outcome
-
-    def formulas(self) -> Formulas:
-        """What was printed; whatever is missing is to be printed here."""
-        found: Formulas | None = None
-        if self._ahead is not None:
-            found = self._ahead.take()
+        spec, _ = read(load_data=False)
+        ready = prepared(spec, options.claims) if spec is not None and not spec.names_arrays else None
+        traceback = os.environ.get("TENSORGRAD_TRACEBACK")
+        try:
+            self._other.channel.send(Question(ready or read, serials_from(0), options, traceback))
+            return self._answer(ready, say)
+        except (EOFError, OSError):
             self.close()
-        return found or {}
+            return None
+        except BaseException:
+            # An answer may still come, which nobody waits for.
+            self.close()
+            raise
+
+    def _answer(self, ready: Prepared | None, say: Callable[[str], None]) -> Checked:
+        from tensorgrad_cli.verify.prepare import formulas
+        from tensorgrad_cli.verify.prepared import Checked
+
+        channel = self._other.channel if self._other is not None else None
+        assert channel is not None
+        printed = formulas(ready.ground, ready.checks) if ready is not None else {}
+        while True:
+            told = channel.take()
+            if isinstance(told, Checked):
+                return told
+            if told == FORMULAS:
+                channel.send(printed)
+            else:
+                say(told)
 
     def close(self) -> None:
-        """Wait for the other process to end, where nobody asked for the formulas."""
-        if self._ahead is not None:
-            self._ahead.close()
+        """End the other process."""
+        if self._other is not None:
+            self._other.close()
+        self._other = None
 
 
-def _stages(read: Callable[[], Outcome]) -> Iterator[Any]:
-    """The outcome with a serial that no index in it has; then the formulas."""
-    outcome = read()
-    ready, _ = outcome
-    if ready is not None and (ready.ground.spec.data or ready.ground.spec.gradients):
-        return
+# --- the other process --------------------------------------------------------------------------------
+
+
+def _answered(channel: Channel) -> None:
+    """Answer what is asked until this process is left alone."""
+    from tensorgrad_cli.terminal import roomy
+
+    asking = os.getppid()
+    roomy(partial(_answers, channel), lambda: os.getppid() != asking, LOOK)
+
+
+def _answers(channel: Channel) -> int:
+    for name in NEEDED:
+        import_module(name)
+    while True:
+        try:
+            question: Question = channel.take()
+        except EOFError:
+            return 0
+        answer = _checked(channel, question)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        channel.send(answer)
+
+
+def _checked(channel: Channel, question: Question) -> Checked:
     from tensorgrad_cli.algebra.expression import serials_from
+    from tensorgrad_cli.verify.prepared import Prepared
+    from tensorgrad_cli.verify.run import checked
 
-    yield outcome, serials_from(0)
-    if ready is not None:
-        from tensorgrad_cli.verify.prepare import formulas
+    if question.traceback is not None:
+        os.environ["TENSORGRAD_TRACEBACK"] = question.traceback
+    serials_from(question.serial)
+    here = os.getpid()
 
-        yield formulas(ready.ground, ready.checks)
+    def say(check: str) -> None:
+        # A process forked from this one has no word.
+        if os.getpid() == here:
+            channel.send(check)
+
+    def formulas() -> Formulas:
+        channel.send(FORMULAS)
+        printed: Any = channel.take()
+        return printed  # type: ignore[no-any-return]
+
+    if isinstance(question.spec, Prepared):
+        return checked((question.spec, ()), question.options, say, formulas)
+    from tensorgrad_cli.verify.prepare import outcome_of
+
+    return checked(outcome_of(question.spec, question.options.claims), question.options, say)

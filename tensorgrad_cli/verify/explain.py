@@ -26,7 +26,7 @@ from tensorgrad_cli.verify.formulas import shown
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.read_claims import attempt_claim, read_derivation
 from tensorgrad_cli.verify.readings import ReadDerivation, Reading
-from tensorgrad_cli.verify.run import seed_of
+from tensorgrad_cli.verify.reports import seed_of
 from tensorgrad_cli.verify.verdict import Result
 from tensorgrad_cli.verify.workbench import Workbench
 

@@ -10,7 +10,7 @@ import numpy as np
 from tensorgrad_cli.algebra.expression import Derivative
 from tensorgrad_cli.algebra.library import derivative_name
 from tensorgrad_cli.spec.model import Spec
-from tensorgrad_cli.verify.run import seed_of
+from tensorgrad_cli.verify.reports import seed_of
 from tensorgrad_cli.verify.workbench import Workbench
 
 __all__ = ["exported", "write_npz"]

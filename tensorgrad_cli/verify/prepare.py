@@ -12,11 +12,17 @@ from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.model import Claim, Spec
 from tensorgrad_cli.verify.chain_formulas import chain_checks
 from tensorgrad_cli.verify.ground import Ground
-from tensorgrad_cli.verify.prepared import ChainCheck, Formulas, Prepared, Printed
+from tensorgrad_cli.verify.prepared import ChainCheck, Formulas, Outcome, Prepared, Printed, Read
 from tensorgrad_cli.verify.printed import printed
 from tensorgrad_cli.verify.read_claims import attempt_claim, read_derivation
 
-__all__ = ["formulas", "prepared"]
+__all__ = ["formulas", "outcome_of", "prepared"]
+
+
+def outcome_of(read: Read, claims: Iterable[str] = ()) -> Outcome:
+    """What comes of reading a spec, prepared; `claims` are further ones, from the command line."""
+    spec, issues = read()
+    return (prepared(spec, claims) if spec is not None else None), issues
 
 
 def prepared(spec: Spec, claims: Iterable[str] = ()) -> Prepared:

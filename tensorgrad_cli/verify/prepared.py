@@ -7,17 +7,18 @@ imports none of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from msgspec import Struct
 
 from tensorgrad_cli.algebra.expression import Derivative, Dimension
 from tensorgrad_cli.source import Issue
-from tensorgrad_cli.spec.model import Claim
+from tensorgrad_cli.spec.model import Claim, Spec
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.readings import ReadDerivation, Reading
-from tensorgrad_cli.verify.verdict import Formula
+from tensorgrad_cli.verify.verdict import Formula, SpecReport
 
-__all__ = ["ChainCheck", "Formulas", "Outcome", "Prepared", "Printed"]
+__all__ = ["ChainCheck", "Checked", "Formulas", "Options", "Outcome", "Prepared", "Printed", "Read"]
 
 
 class ChainCheck(Struct, frozen=True):
@@ -46,6 +47,30 @@ class Prepared(Struct, frozen=True):
     checks: tuple[ChainCheck, ...]
     claims: tuple[tuple[Claim, Reading | Issue], ...]
     derivations: tuple[ReadDerivation, ...]
+
+
+class Options(Struct, frozen=True):
+    """How a spec is checked: `claims` are further ones, so many `processes` work on it (None stands for as many as there
+    are cores where arrays are small, else for one: each has copies of its own)."""
+
+    claims: tuple[str, ...] = ()
+    seed: int | None = None
+    allow_python: bool = False
+    processes: int | None = None
+
+
+class Checked(Struct, frozen=True):
+    """What comes of a spec: its report, none where it cannot be read, what is wrong with it, and its own seed."""
+
+    report: SpecReport | None
+    issues: tuple[Issue, ...]
+    seed: int | None
+
+
+class Read(Protocol):
+    """Reads a spec, without the arrays that it names where they are not to be loaded."""
+
+    def __call__(self, *, load_data: bool = True) -> tuple[Spec | None, tuple[Issue, ...]]: ...
 
 
 # What was printed of checks, by their ids.

@@ -1,4 +1,4 @@
-"""Work in forked processes: values made ahead, and independent tasks side by side.
+"""Work in forked processes: a partner that answers what it is asked, and independent tasks side by side.
 
 Of the latter each process takes the next task from a pipe that all read, as make's jobserver hands out its tokens, so that a long
 one holds nobody up. A process that is forked knows all that was read and drawn before; what it finds goes back as
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import IO, Generic, NamedTuple, TypeVar
+from typing import IO, Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["Ahead", "Task", "cores", "side_by_side"]
+__all__ = ["Channel", "Partner", "Task", "cores", "partner", "side_by_side"]
 
 T = TypeVar("T")
 
@@ -99,42 +100,73 @@ def _worked(pipes: Sequence[int], tasks: Sequence[Task[T]]) -> Iterator[tuple[in
                 yield number, tasks[number].run()
 
 
-class Ahead(Generic[T]):
-    """Values that another process makes one after the other while this one does something else. They come by pickle,
-    and are forgotten where that process fails."""
+class Channel:
+    """Values to and from another process, by pickle, each behind its length."""
 
-    def __init__(self, make: Callable[[], Iterable[T]]) -> None:
-        def send(out: IO[bytes]) -> None:
-            import pickle
+    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
 
-            for value in make():
-                data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-                out.write(len(data).to_bytes(LENGTH, "big") + data)
-                out.flush()
-
-        self._worker = _child(send) if _forks() else None
-        self._sent = os.fdopen(self._worker.results, "rb") if self._worker is not None else None
-
-    def take(self) -> T | None:
-        """Wait for the next value; None where there is none."""
-        if self._sent is None:
-            return None
-        length = int.from_bytes(self._sent.read(LENGTH), "big")
-        data = self._sent.read(length)
-        if not data or len(data) < length:
-            self.close()
-            return None
+    def send(self, value: object) -> None:
+        """Hand over a value. Raises OSError where nobody takes it any more."""
         import pickle
 
-        value: T = pickle.loads(data)
-        return value
+        data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+        self._outgoing.write(len(data).to_bytes(LENGTH, "big") + data)
+        self._outgoing.flush()
+
+    def take(self) -> Any:
+        """Wait for the next value. Raises EOFError where none will come."""
+        length = int.from_bytes(self._incoming.read(LENGTH), "big")
+        data = self._incoming.read(length)
+        if not data or len(data) < length:
+            raise EOFError
+        import pickle
+
+        return pickle.loads(data)
 
     def close(self) -> None:
-        """Wait for the other process to end, whatever it still has."""
-        if self._sent is not None and self._worker is not None:
-            self._sent.close()
-            os.waitpid(self._worker.pid, 0)
-        self._sent = None
+        """Take and hand over no more."""
+        for end in (self._incoming, self._outgoing):
+            # What could not be handed over is written once more.
+            with contextlib.suppress(OSError):
+                end.close()
+
+
+class Partner(NamedTuple):
+    """Another process, and the channel to it."""
+
+    pid: int
+    channel: Channel
+
+    def close(self) -> None:
+        """End the other process, whatever it does."""
+        self.channel.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
+def partner(work: Callable[[Channel], None]) -> Partner | None:
+    """Another process that works until its channel ends, or is interrupted; None where none is to be had."""
+    if not _forks():
+        return None
+    asked, ask = os.pipe()
+
+    def answer(out: IO[bytes]) -> None:
+        os.close(ask)
+        # Of an interrupt the process that asked tells.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        with os.fdopen(asked, "rb") as questions, contextlib.suppress(EOFError, OSError):
+            work(Channel(questions, out))
+
+    worker = _child(answer)
+    os.close(asked)
+    if worker is None:
+        os.close(ask)
+        return None
+    return Partner(worker.pid, Channel(os.fdopen(worker.results, "rb"), os.fdopen(ask, "wb")))
 
 
 def _forked(pipes: Sequence[int], tasks: Sequence[Task[T]]) -> Worker | None:

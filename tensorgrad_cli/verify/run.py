@@ -12,7 +12,6 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tensorgrad_cli import __version__
 from tensorgrad_cli.render import text
 from tensorgrad_cli.source import Issue
 from tensorgrad_cli.spec.model import Claim, Spec
@@ -20,19 +19,33 @@ from tensorgrad_cli.verify.chain_checks import compared, with_formulas
 from tensorgrad_cli.verify.claim_results import claim_result
 from tensorgrad_cli.verify.claims import judge_claim
 from tensorgrad_cli.verify.derivations import derivation_results
-from tensorgrad_cli.verify.prepared import ChainCheck, Formulas, Prepared
+from tensorgrad_cli.verify.prepared import ChainCheck, Checked, Formulas, Options, Outcome, Prepared
 from tensorgrad_cli.verify.processes import Task, cores, side_by_side
 from tensorgrad_cli.verify.readings import ReadDerivation, Reading
 from tensorgrad_cli.verify.remarks import derivative_remarks
-from tensorgrad_cli.verify.verdict import Problem, Report, Result, SpecReport
+from tensorgrad_cli.verify.reports import seed_of
+from tensorgrad_cli.verify.verdict import Result, SpecReport
 from tensorgrad_cli.verify.workbench import Workbench
 
-__all__ = ["check_prepared", "check_spec", "problem_of", "report_of", "unreadable"]
+__all__ = ["check_prepared", "check_spec", "checked"]
 
-DEFAULT_SEED = 20_240_501
 # A process is forked for no fewer tasks than these, and by itself only where tensors and steps have no more entries.
 TASKS_EACH = 3
 SMALL = 1 << 14
+
+
+def checked(
+    outcome: Outcome,
+    options: Options,
+    say: Callable[[str], None],
+    formulas: Callable[[], Formulas] = dict,
+) -> Checked:
+    """What comes of a spec that was read: `say` is told which check is next, the rest as in `check_prepared`."""
+    ready, issues = outcome
+    if ready is None:
+        return Checked(None, issues, None)
+    report = check_prepared(ready, formulas, options.seed, say, options.allow_python, options.processes)
+    return Checked(report, issues, ready.ground.spec.check.seed)
 
 
 def check_spec(
@@ -103,13 +116,6 @@ def check_prepared(
         seconds=time.perf_counter() - started,
         note=spec.note,
     )
-
-
-def seed_of(spec: Spec, seed: int | None) -> int:
-    """The seed of the call, else of the spec, else the default."""
-    if seed is not None:
-        return seed
-    return DEFAULT_SEED if spec.check.seed is None else spec.check.seed
 
 
 class Batch(Struct, frozen=True):
@@ -247,41 +253,4 @@ def _crashed(id_: str, kind: str, claim: Claim | None, reason: str, message: str
         column=span.column if placed and span else None,
         source=claim.source.text if claim is not None else "",
         message=message,
-    )
-
-
-def unreadable(path: str) -> SpecReport:
-    """The report of a spec that could not be read."""
-    return SpecReport(path=path, title=path, verdict="error", dims={})
-
-
-def problem_of(issue: Issue, path: str) -> Problem:
-    """An issue as the report has it."""
-    root = issue.span.root() if issue.span is not None else None
-    return Problem(
-        path=root.source.path if root is not None else path,
-        line=issue.span.line if issue.span is not None else None,
-        column=issue.span.column if issue.span is not None else None,
-        code=issue.code,
-        message=issue.message,
-        hint=issue.help,
-        text=issue.rendered(path),
-    )
-
-
-def report_of(specs: Iterable[SpecReport], errors: Iterable[Problem], seed: int, seconds: float) -> Report:
-    """The report of a run."""
-    reports = tuple(specs)
-    problems = tuple(errors)
-    verdicts = {report.verdict for report in reports}
-    worst = "error" if "error" in verdicts or problems else "fail" if "fail" in verdicts else "pass"
-    internal = any(r.reason == "internal" for s in reports for r in s.checks)
-    return Report(
-        version=__version__,
-        verdict=worst if reports else "error",
-        seed=seed,
-        specs=reports,
-        errors=problems,
-        seconds=seconds,
-        internal=internal,
     )

@@ -14,7 +14,8 @@ from tensorgrad_cli import __version__
 from tensorgrad_cli.report import json as format_
 from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.read import read, read_path
-from tensorgrad_cli.verify.run import check_spec, problem_of, report_of, unreadable
+from tensorgrad_cli.verify.reports import problem_of, report_of, unreadable
+from tensorgrad_cli.verify.run import check_spec
 from tensorgrad_cli.verify.verdict import Counterexample, Report
 
 ROOT = Path(__file__).parent.parent.parent

@@ -20,7 +20,8 @@ from tensorgrad_cli.report.lines import lines
 from tensorgrad_cli.report.plain import ascii_text, same_length
 from tensorgrad_cli.source import Source, Span, cells
 from tensorgrad_cli.spec.read import read, read_path
-from tensorgrad_cli.verify.run import check_spec, problem_of, report_of, unreadable
+from tensorgrad_cli.verify.reports import problem_of, report_of, unreadable
+from tensorgrad_cli.verify.run import check_spec
 from tensorgrad_cli.verify.verdict import Report
 
 ROOT = Path(__file__).parent.parent.parent

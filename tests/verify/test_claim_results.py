@@ -9,7 +9,8 @@ import pytest
 from tensorgrad_cli.report.lines import compared, lines
 from tensorgrad_cli.source import Source
 from tensorgrad_cli.spec.read import read
-from tensorgrad_cli.verify.run import check_spec, report_of
+from tensorgrad_cli.verify.reports import report_of
+from tensorgrad_cli.verify.run import check_spec
 from tensorgrad_cli.verify.verdict import Counterexample, Result, SpecReport
 
 SPEC = """\

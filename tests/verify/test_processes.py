@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -16,9 +17,10 @@ from msgspec.structs import replace
 
 from tensorgrad_cli.spec.read import read_path
 from tensorgrad_cli.verify.claims import judge_claim
-from tensorgrad_cli.verify.processes import Ahead, Task, cores, side_by_side
+from tensorgrad_cli.verify.processes import Channel, Task, cores, partner, side_by_side
 from tensorgrad_cli.verify.read_claims import attempt_claim
-from tensorgrad_cli.verify.run import check_spec, seed_of
+from tensorgrad_cli.verify.reports import seed_of
+from tensorgrad_cli.verify.run import check_spec
 from tensorgrad_cli.verify.verdict import Proof, SpecReport
 from tensorgrad_cli.verify.workbench import Workbench
 
@@ -116,25 +118,53 @@ def test_no_process_and_no_pipe_is_left_behind(monkeypatch: pytest.MonkeyPatch) 
             os.waitpid(number, os.WNOHANG)
 
 
-def test_values_made_ahead_come_one_after_the_other() -> None:
-    ahead = Ahead(lambda: iter([os.getpid(), 2, "x" * 1_000_000]))
-    first = ahead.take()
-    assert first is not None and first != os.getpid()
-    assert (ahead.take(), ahead.take(), ahead.take()) == (2, "x" * 1_000_000, None)
+def _echo(channel: Channel) -> None:
+    while True:
+        value = channel.take()
+        channel.send(value if value is not None else os.getpid())
+
+
+def test_values_go_to_a_partner_and_back() -> None:
+    other = partner(_echo)
+    assert other is not None
+    other.channel.send(None)
+    assert other.channel.take() == other.pid != os.getpid()
+    for value in ("x" * 1_000_000, {"a": (1, 2.5)}, b""):
+        other.channel.send(value)
+        assert other.channel.take() == value
+    other.close()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(other.pid, os.WNOHANG)
 
 
 @pytest.mark.parametrize("act", [lambda: os._exit(0), lambda: os._exit(3), lambda: 1 // 0])
-def test_what_fails_ahead_sends_no_more(act: Callable[[], object]) -> None:
-    def values() -> Iterator[object]:
-        yield 1
-        yield act()
+def test_a_partner_that_fails_sends_no_more(act: Callable[[], object]) -> None:
+    def work(channel: Channel) -> None:
+        channel.send(1)
+        act()
 
-    ahead: Ahead[object] = Ahead(values)
-    assert (ahead.take(), ahead.take(), ahead.take()) == (1, None, None)
+    other = partner(work)
+    assert other is not None
+    assert other.channel.take() == 1
+    with pytest.raises(EOFError):
+        other.channel.take()
+    other.close()
 
 
-def test_what_is_sent_need_not_be_taken() -> None:
-    Ahead(lambda: iter(["x" * 10_000_000])).close()
+def test_a_partner_is_ended_whatever_it_does() -> None:
+    for work in (lambda _: time.sleep(60), lambda channel: channel.send("x" * 10_000_000), _echo):
+        other = partner(work)
+        assert other is not None
+        started = time.monotonic()
+        other.close()
+        assert time.monotonic() - started < 20
+
+
+def test_a_partner_ends_with_its_channel() -> None:
+    other = partner(_echo)
+    assert other is not None
+    other.channel.close()
+    assert os.waitpid(other.pid, 0)[1] == 0
 
 
 def test_there_is_a_core() -> None:
