@@ -7,7 +7,7 @@ from tensorgrad_cli.notation.tokens import DEEPEST, Tokens, too_deep
 from tensorgrad_cli.notation.tree import IndexRange, Mask, Name, Tree, Vocabulary
 from tensorgrad_cli.source import Issue, Source, Span
 
-__all__ = ["FACTOR_STARTS", "Arguments", "Cursor", "Positions"]
+__all__ = ["FACTOR_STARTS", "PARTIAL", "Arguments", "Cursor", "Positions"]
 
 Arguments = tuple[tuple[Name | None, Tree], ...]
 """What a parenthesis holds: each with its keyword, if it has one."""
@@ -20,8 +20,25 @@ FACTOR_STARTS = frozenset(
 )
 """The kinds of tokens that a factor may begin with."""
 
+PARTIAL = "partial"
+"""The word for ∂, in ASCII the other spelling where something is named d."""
+
+_DIFFERENTIATED = frozenset(("name", "partials", "(", "^", "superscript", "⁺"))
+
 # Words of ours that are tensors and numbers: never calls, whatever kind the table of ours gives them.
 _NOUNS = frozenset(("I", "ones", "eye", "delta", "pi"))
+
+
+def _words_read(tokens: Tokens, vocabulary: Vocabulary) -> list[str]:
+    """The kinds of tokens, `partial` read as ∂ where it names nothing of the spec and something to differentiate follows."""
+    kinds = tokens.kinds
+    known = vocabulary.tensors | vocabulary.functions | vocabulary.dimensions
+    if PARTIAL not in tokens.source.text or PARTIAL in known:
+        return kinds
+    return [
+        "∂" if kind == "name" and tokens.text(k) == PARTIAL and kinds[k + 1] in _DIFFERENTIATED else kind
+        for k, kind in enumerate(kinds)
+    ]
 
 
 class Cursor:
@@ -47,7 +64,7 @@ class Cursor:
 
     def __init__(self, tokens: Tokens, vocabulary: Vocabulary) -> None:
         self.source: Source = tokens.source
-        self.kinds = tokens.kinds
+        self.kinds = _words_read(tokens, vocabulary)
         self.starts = tokens.starts
         self.ends = tokens.ends
         self.match = tokens.match

@@ -190,8 +190,9 @@ def _denominated(p: Cursor, start: int, numerator: Tree, count: int, own: bool, 
             raise _one_denominator(p, start, denominators[0])
         denominators.append(_denominator(p, slash, letter))
     kind = p.kinds[p.k]
-    if kind == "transpose" and count == 2:
-        p.k += 1
+    transpose = 1 if kind == "transpose" else 2 if kind == "^" and p.text(p.k + 1) == "T" else 0
+    if transpose and count == 2:
+        p.k += transpose
         last = denominators[1]
         denominators[1] = Transposed(last, False, p.since(last.span.start))
     elif kind in ("transpose", "inverse", "superscript", "^", "**", "'"):

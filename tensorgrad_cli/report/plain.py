@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 
 from tensorgrad_cli.notation.names import canonical
 
-__all__ = ["ascii_text", "same_length"]
+__all__ = ["ascii_text", "names_in", "same_length"]
 
 _SIGNS = {
     "✓": "+",
@@ -14,9 +15,6 @@ _SIGNS = {
     "·": "|",
     "×": "x",
     "…": "...",
-    "∂²": "d^2 ",
-    "∂⁺": "d^+ ",
-    "∂": "d",
     "Σ[": "sum[",
     "∑[": "sum[",
     "Π[": "prod[",
@@ -38,24 +36,48 @@ _SIGNS = {
     "’": "'",
 }
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-_NAME = re.compile(r"[^\W\d][\w\u0300-\u036f]*")
+# Python's own `\w` would take a superscript for a part of a name.
+_NAME = rf"[^\W\d{_RAISED}²³¹ᵀ⁺⁻][\w\u0300-\u036f]*"
+_NAMES = re.compile(_NAME)
+_BRACKETS = r"\[[^\[\]]*\]"
+# An index is no name that d could be taken for, nor is what somebody wrote as a derivative: `dz[i,j]/dw[p,q]`.
+_NO_NAMES = re.compile(rf"\bd\w+(?:{_BRACKETS})?/d\w+|{_BRACKETS}")
 # A second denominator stands apart, and a call under d: `d^2 c/dx dy`, `d vec(A)[i]/dA[p,q]`.
 _SECOND = re.compile(r"(?<=[\w\]\u0300-\u036f])∂")
-_CALL = re.compile(rf"∂(?={_NAME.pattern}['.\d]*\()")
+_CALL = re.compile(rf"∂(?={_NAME}['.\d]*\()")
+_CLOSED = re.compile(rf"∂(({_NAME})(?:{_BRACKETS})?)/∂({_NAME})")
 
 
-def ascii_text(text: str) -> str:
-    """The text in ASCII; formulas in it read back as the same ones, but for derivatives where something is named d:
-    the letter alone is none there."""
+def names_in(texts: Iterable[str]) -> frozenset[str]:
+    """The names in some texts that the letter d, alone or before another one, could be taken for, in ASCII."""
+    return frozenset(canonical(name) for text in texts for name in _NAMES.findall(_NO_NAMES.sub("", text)))
+
+
+def ascii_text(text: str, names: Collection[str] = frozenset()) -> str:
+    """The text in ASCII; formulas in it read back as the same ones. `names` are those of `names_in` the whole report."""
     if text.isascii():
         return text
-    text = _CALL.sub("∂ ", _SECOND.sub(" ∂", text))
+    text = _SECOND.sub(" ∂", text)
+    if "d" in names or any(f"d{name}" in names for name in names):
+        text = _CLOSED.sub(lambda match: _closed(match, names), text)
+        word = "partial" if "d" in names else "d"
+        text = text.replace("∂²", f"{word}^2 ").replace("∂⁺", f"{word}^+ ").replace("∂", f"{word} ")
+    else:
+        text = _CALL.sub("∂ ", text).replace("∂²", "d^2 ").replace("∂⁺", "d^+ ").replace("∂", "d")
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
     text = re.sub(f"[{_RAISED}]+", _exponent, text)
     text = text.replace("^-^", "^-")
-    text = _NAME.sub(lambda match: canonical(match[0]), text)
+    text = _NAMES.sub(lambda match: canonical(match[0]), text)
     return text.encode("ascii", errors="replace").decode()
+
+
+def _closed(derivative: re.Match[str], names: Collection[str]) -> str:
+    """`dc/dx`, where neither is a name of its own."""
+    whole, above, below = derivative.groups()
+    if {f"d{canonical(above)}", f"d{canonical(below)}"} & {*names}:
+        return derivative[0]
+    return f"d{whole}/d{below}"
 
 
 def _exponent(match: re.Match[str]) -> str:

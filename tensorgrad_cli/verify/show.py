@@ -15,7 +15,9 @@ from tensorgrad_cli.verify.ground import Ground
 __all__ = ["NOT_ASCII", "formulas"]
 
 
-NOT_ASCII = "remark: ∂ stays where something is named d: the letter alone is no derivative then, and the language has no other"
+NOT_ASCII = (
+    "remark: ∂ stays where things are named d and partial: the language has no third word for a derivative"
+)
 
 
 def formulas(spec: Spec, notation: str) -> Iterator[str]:

@@ -31,6 +31,14 @@ IssueOf = Callable[..., tuple[str, str, str, str | None]]
         ("∂²cost/∂x ∂w", "∂(cost; x, w)"),
         ("∂^2 cost/∂x∂w", "∂(cost; x, w)"),
         ("∂²cost/∂x∂xᵀ", "∂(cost; x, xᵀ)"),
+        ("∂²cost/∂x∂x^T", "∂(cost; x, xᵀ)"),
+        ("d^2 cost/dx dx.T", "∂(cost; x, xᵀ)"),
+        ("partial cost/partial w[k,j]", "∂(cost; w[k,j])"),
+        ("partial^2 cost/partial x partial w", "∂(cost; x, w)"),
+        ("partial² cost/∂x ∂w", "∂(cost; x, w)"),
+        ("partial^+ c/partial u", "∂⁺(c; u)"),
+        ("partial(partial cost/partial x)/partial x", "∂(P(∂(cost; x)); x)"),
+        ("A partial f(x)/partial x (x)", "(A ∂(f(x); x) P(x))"),
         ("d²cost/dw[k]dw[p]", "∂(cost; w[k], w[p])"),
         ("d^2 cost/d w[k] d w[p]", "∂(cost; w[k], w[p])"),
         ("∂⁺c/∂u", "∂⁺(c; u)"),
@@ -64,6 +72,8 @@ IssueOf = Callable[..., tuple[str, str, str, str | None]]
         ("dO[i] / dP[i] x", None),
         ("d + x", "{d + x}"),
         ("x[d]", "x[d]"),
+        ("x[partial]", "x[partial]"),
+        ("sum[partial] x[partial,i]", "sum[partial](x[partial,i])"),
     ],
 )
 def test_spellings(reading: Reading, issue: IssueOf, text: str, expected: str | None) -> None:
@@ -85,6 +95,15 @@ def test_where_something_is_named_d_the_letter_alone_is_no_derivative(
         assert reading("∂a/∂b", vocabulary) == "∂(a; b)"
     assert reading("d (a) / w", tensor) == "<(d P(a)) / w>"
     assert reading("∂a/∂d", tensor) == "∂(a; d)"
+
+
+def test_what_is_declared_under_the_word_for_a_derivative_is_none(reading: Reading) -> None:
+    for role in ("tensors", "dimensions"):
+        names = {"tensors": frozenset("ax")}
+        names[role] = names.get(role, frozenset()) | {"partial"}
+        assert reading("partial a/partial", Vocabulary(**names)) == "<(partial a) / partial>"
+    called = Vocabulary(tensors=frozenset("ax"), functions=frozenset(("partial",)))
+    assert reading("partial(a) / x", called) == "<partial(a) / x>"
 
 
 def test_a_closed_quotient_of_tensors_or_dimensions_stays_one(reading: Reading) -> None:

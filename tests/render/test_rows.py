@@ -239,10 +239,18 @@ def test_a_cotangent_has_a_name_that_nothing_declared_has(all_reads_back: Check)
     assert "x_bar[i,j] = (1 - y[i]^2) y_bar[j] y_cotangent[i]" in shown
 
 
-def test_where_something_is_named_d_a_remark_says_that_ascii_has_no_second_derivative() -> None:
+def test_where_something_is_named_d_ascii_has_another_word_for_a_derivative(all_reads_back: Check) -> None:
     chain = ("y = tanh(a)", "s = yᵀ y")
     assert NOT_ASCII not in list(formulas(spec(*chain), "ascii"))
-    lines = list(formulas(spec(*chain, head=f"{HEAD}  d: []\n"), "ascii"))
+    found = spec(*chain, head=f"{HEAD}  d: []\n")
+    all_reads_back(found)
+    lines = list(formulas(found, "ascii"))
+    assert "  partial^2 s/partial a[i] partial d = 0" in lines
+    assert all(line.isascii() for line in lines)
+
+
+def test_where_that_is_a_name_too_a_remark_says_that_the_sign_stays() -> None:
+    lines = list(formulas(spec("y = tanh(a)", "s = yᵀ y", head=f"{HEAD}  d: []\n  partial: []\n"), "ascii"))
     assert lines[-1] == NOT_ASCII
     assert "  ∂²s/∂a[i]∂d = 0" in lines
     assert all(line.isascii() for line in lines[:-1] if "∂²" not in line)

@@ -17,7 +17,7 @@ from tensorgrad_cli.notation.tree import Vocabulary
 from tensorgrad_cli.report import text
 from tensorgrad_cli.report.fold import FORMULAS, Line, folded
 from tensorgrad_cli.report.lines import lines
-from tensorgrad_cli.report.plain import ascii_text, same_length
+from tensorgrad_cli.report.plain import ascii_text, names_in, same_length
 from tensorgrad_cli.source import Source, Span, cells
 from tensorgrad_cli.spec.read import read, read_path
 from tensorgrad_cli.verify.reports import problem_of, report_of, unreadable
@@ -249,15 +249,31 @@ def test_ascii(said: str, plain: str) -> None:
     assert ascii_text(said) == plain
 
 
+@pytest.mark.parametrize("named", ["", "d", "dx", "dc dx d"])
 @pytest.mark.parametrize(
-    "said", ["∂²c/∂x∂y[p] = 0", "∂⁺c/∂x = c", "∂vec(A)[i]/∂A[p,q] = ∂(A[p,q] y[i])/∂x", "∂f'(y[i])/∂y[p] = 0"]
+    "said",
+    [
+        "∂²c/∂x∂y[p] = 0",
+        "∂⁺c/∂x = c",
+        "∂c/∂x = ∂y[p]/∂x",
+        "∂vec(A)[i]/∂A[p,q] = ∂(A[p,q] y[i])/∂x",
+        "∂f'(y[i])/∂y[p] = 0",
+        "∂(∂c/∂y[i])/∂x = ∂²c/∂x∂xᵀ",
+    ],
 )
-def test_derivatives_in_ascii_read_back(said: str) -> None:
-    tensors = frozenset("cxyA")
+def test_derivatives_in_ascii_read_back(said: str, named: str) -> None:
+    tensors = frozenset([*"cxyA", *named.split()])
     builtins = {"vec": "matrix"}
     vocabulary = Vocabulary(functions=frozenset("f"), tensors=tensors, builtins=builtins)
-    trees = [parse_equation(Source("ascii", formula), vocabulary) for formula in (said, ascii_text(said))]
+    written = ascii_text(said, tensors)
+    assert written.isascii()
+    trees = [parse_equation(Source("ascii", formula), vocabulary) for formula in (said, written)]
     assert without_spans(trees[0]) == without_spans(trees[1])
+
+
+def test_an_index_is_no_name_that_d_could_be_taken_for() -> None:
+    assert names_in(["∂ŷ[d,dx]/∂w = x", "n = 2"]) == {"y_hat", "w", "x", "n"}
+    assert ascii_text("∂c/∂x[d]", names_in(["∂c/∂x[d]"])) == "dc/dx[d]"
 
 
 def without_spans(tree: object) -> object:
