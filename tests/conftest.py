@@ -22,7 +22,7 @@ from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.source import Issue, Source
 from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.chain_formulas import chain_checks, written
-from tensorgrad_cli.verify.formulas import bar, untellable
+from tensorgrad_cli.verify.formulas import bar
 from tensorgrad_cli.verify.formulas import reading as reading_of
 from tensorgrad_cli.verify.ground import Ground
 from tensorgrad_cli.verify.read_claims import attempt_claim, read_derivation
@@ -198,9 +198,6 @@ def _check_spec(spec: Spec) -> None:
 
 def _check_reading(reading: Reading, scope: Scope, naming: Naming) -> None:
     sides = reading.left.expression, reading.right.expression
-    if untellable(*sides):
-        # Said in a remark.
-        return
     written = reading_of(*sides, naming)
     read = _read(written, scope)
     found = _read_naming(read)

@@ -24,9 +24,23 @@ from tensorgrad_cli.algebra.expression import (
 from tensorgrad_cli.algebra.library import BUILTINS
 from tensorgrad_cli.algebra.occurrences import ALONG
 from tensorgrad_cli.algebra.operations import OPERATIONS
+from tensorgrad_cli.algebra.ranges import plus, times
 from tensorgrad_cli.algebra.reading import Reading
 from tensorgrad_cli.algebra.substitution import freshened, substitute
-from tensorgrad_cli.notation.tree import Call, IndexRange, Name, Number, Signed, Tree, WrittenSum
+from tensorgrad_cli.notation.tree import (
+    Call,
+    IndexRange,
+    Juxtaposed,
+    Multiplied,
+    Name,
+    Number,
+    Parenthesis,
+    Power,
+    Signed,
+    Summed,
+    Tree,
+    WrittenSum,
+)
 from tensorgrad_cli.source import Issue, Span
 
 __all__ = [
@@ -40,6 +54,10 @@ __all__ = [
     "product_over",
     "reduced",
 ]
+
+# A range has no more terms than these, multiplied out.
+LONG = 20
+_POWERS = (2, 3)
 
 Env = dict[str, Index]
 Reader = Callable[[Reading, Tree, Env], Expression]
@@ -62,15 +80,40 @@ def bind(reading: Reading, indices: Sequence[IndexRange], env: Env, span: Span) 
 
 
 def _range(reading: Reading, tree: Tree) -> Dimension:
+    """A whole number, a dimension, or a product or sum of such: the rows of a Kronecker product are `m n`."""
     match tree:
         case Number(value) if value.denominator == 1 and value > 0:
             return Dimension(str(int(value)))
         case Name(text) if text in reading.scope.dimensions:
             return reading.scope.dimensions[text]
+        case Juxtaposed(parts):
+            return _combined(reading, tree, times, parts)
+        case Multiplied(first, rest) if all(sign == "*" for sign, _ in rest):
+            return _combined(reading, tree, times, (first, *(part for _, part in rest)))
+        case Summed(first, rest) if all(sign == "+" for sign, _ in rest):
+            return _combined(reading, tree, plus, (first, *(part for _, part in rest)))
+        case Power(base, Number(value)) if value in _POWERS:
+            return _combined(reading, tree, times, (base,) * int(value))
+        case Parenthesis(body):
+            return _range(reading, body)
         case _:
             raise Issue(
-                "range", tree.span, f"{tree.span.text} is no range", "write a whole number, such as sum[k:3]"
+                "range",
+                tree.span,
+                f"{tree.span.text} is no range",
+                "write a whole number or a dimension, or a product of such, as in sum[k:3]",
             )
+
+
+def _combined(
+    reading: Reading, tree: Tree, join: Callable[[Dimension, Dimension], Dimension], parts: Sequence[Tree]
+) -> Dimension:
+    whole = _range(reading, parts[0])
+    for part in parts[1:]:
+        whole = join(whole, _range(reading, part))
+        if len(whole.terms) > LONG:
+            raise Issue("range", tree.span, f"{tree.span.text} is too long for a range")
+    return whole
 
 
 def product_over(reading: Reading, tree: WrittenSum, env: Env, read: Reader) -> Expression:

@@ -258,12 +258,19 @@ def shape_words(shape: Iterable[Dimension], row: bool = False) -> str:
 
 def times(left: Dimension, right: Dimension) -> Dimension:
     """The dimension whose size is the product of two: the rows of a Kronecker product."""
-
     gathered: dict[tuple[str, ...], int] = {}
     for a, names in _polynomial(left):
         for b, others in _polynomial(right):
             key = tuple(sorted(names + others))
             gathered[key] = gathered.get(key, 0) + a * b
+    return _dimension(gathered)
+
+
+def plus(left: Dimension, right: Dimension) -> Dimension:
+    """The dimension whose size is the sum of two."""
+    gathered: dict[tuple[str, ...], int] = {}
+    for coefficient, names in (*_polynomial(left), *_polynomial(right)):
+        gathered[names] = gathered.get(names, 0) + coefficient
     return _dimension(gathered)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tensorgrad_cli.algebra.expression import Dimension, Equation, Expression, Index
+from tensorgrad_cli.algebra.expression import Add, Apply, Dimension, Equation, Expression, Index, Op
 from tensorgrad_cli.algebra.tensors import Tensor
 from tensorgrad_cli.algebra.walking import occurring, references
 from tensorgrad_cli.exact.batches import Batches, orthonormal_shapes
@@ -29,7 +29,8 @@ _MANY_BITS = 7.0
 class Claim(Struct, frozen=True):
     """Two expanded sides and what the draws must provide for. `opaque_measure` is that of the opaque model.
 
-    `spans` are the sets of indices of the arrays that come up.
+    `spans` are the sets of indices of the arrays that come up, `arrays` the indices of those that have to be stored
+    as they are: what a product is summed over need not be.
     """
 
     left: Expression
@@ -40,11 +41,15 @@ class Claim(Struct, frozen=True):
     opaque_measure: Measure
     domain: tuple[Requirement, ...]
     spans: frozenset[frozenset[Index]]
+    arrays: frozenset[tuple[Index, ...]]
 
     def weight(self, sizes: Mapping[str, int]) -> int:
         """The most entries that an array of one draw has."""
-        lengths = (math.prod(index.dimension.size(sizes) for index in span) for span in self.spans)
-        return max(lengths, default=1)
+        return max((_entries(span, sizes) for span in self.spans), default=1)
+
+    def stored(self, sizes: Mapping[str, int]) -> int:
+        """The most entries of one draw that are stored at once."""
+        return max((_entries(indices, sizes) for indices in self.arrays), default=1)
 
 
 class _Need(Struct, frozen=True):
@@ -52,6 +57,7 @@ class _Need(Struct, frozen=True):
     least: Mapping[str, int]
     references: frozenset[str]
     spans: frozenset[frozenset[Index]]
+    arrays: frozenset[tuple[Index, ...]]
     domain: tuple[Requirement, ...]
 
 
@@ -109,6 +115,7 @@ class Claims:
             opaque,
             together(condition for need in needs for condition in need.domain),
             frozenset().union(*(need.spans for need in needs), (frozenset(e.indices) for e in equations)),
+            frozenset().union(*(need.arrays for need in needs)),
         )
 
     def narrowed(self, claim: Claim) -> Claim | None:
@@ -170,6 +177,7 @@ class Claims:
                 least_sizes(side, self._shape),
                 references(side),
                 frozenset(part.free for part in occurring(side)),
+                frozenset(indices for part in occurring(side) if (indices := _stored(part))),
                 conditions((side,), self._definitions.signs),
             )
         return found
@@ -190,3 +198,21 @@ class Claims:
                 found[name] = equation
                 waiting.extend(sorted(self._need(equation.expression).references))
         return tuple(found.values())
+
+
+def _stored(part: Expression) -> tuple[Index, ...]:
+    """The indices of the largest array that a part takes, if not its result's alone: along the bound ones an operation
+    repeats what lacks them, and each entry meets each in a tournament."""
+    match part:
+        case Op("max" | "min", bound):
+            return (*part.free, *bound, *bound)
+        case Op(_, bound):
+            return (*part.free, *bound)
+        case Apply() | Add():
+            return tuple(part.free)
+        case _:
+            return ()
+
+
+def _entries(indices: Iterable[Index], sizes: Mapping[str, int]) -> int:
+    return math.prod(index.dimension.size(sizes) for index in indices)

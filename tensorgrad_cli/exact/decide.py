@@ -40,6 +40,8 @@ _MOST_EACH = 224
 _ROUNDS = 5  # each with four times as many draws as the one before
 _PATIENCE = 2
 _LARGEST_ARRAY = 1 << 21
+# Sizes at which arrays of a single draw would have more entries than this, a gigabyte, are left out.
+_LARGEST_DRAW = 1 << 27
 _MOST_DRAWS = 4000
 # Above this many random signs the opaque model, in which they count for nothing, is tried first.
 _FEW_BITS = 2.0
@@ -212,6 +214,8 @@ class Session:
                 continue
             if turn > _PATIENCE and tally.sizes[tuple(sizes.items())] * 64 < best:
                 continue  # many radicands at these sizes: hardly a draw is kept
+            if len(fields) * claim.stored(sizes) > _LARGEST_DRAW:
+                continue
             largest = _LARGEST_ARRAY // (len(fields) * claim.weight(sizes))
             count = max(1, min(each, largest))
             yield self._claims.batches.batch(

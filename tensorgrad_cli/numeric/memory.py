@@ -61,9 +61,18 @@ def _entries(plan: Plan, values: tuple[int, ...], batch: int) -> tuple[int, int]
                 if len(step.operands) > 1:
                     shapes = tuple(tuple(map(size, plan.axes[k])) for k in step.operands)
                     extra = max(0, contractor(step.subscripts, shapes).entries - result)
-            case Elementwise() | Operation():
+            case Elementwise():
                 result = product(axes)
                 extra = max([result, *(product(plan.axes[k]) for k in step.arguments)]) * TEMPORARIES
+            case Operation():
+                result = product(axes)
+                # What an argument is repeated along takes time, and where axes are flattened memory.
+                repeated = [
+                    math.prod([dimension.size(sizes) for dimension, lacks in bound if lacks])
+                    for bound in step.bound
+                ]
+                taken = [product(plan.axes[k]) * n for k, n in zip(step.arguments, repeated, strict=True)]
+                extra = max(result, *taken) * TEMPORARIES
             case Power() | Accumulation() | Arange() | Spread():
                 result = product(axes)
             case _:

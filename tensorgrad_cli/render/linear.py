@@ -271,11 +271,17 @@ class Linear:
         not tell them."""
         ranged = unpinned(indices, body, self.loose)
         return ",".join(
-            # A computed dimension has no name that is read.
-            f"{names[index]}:{self.name(index.dimension.name)}"
-            if index in ranged and not index.dimension.terms
-            else names[index]
+            f"{names[index]}:{self.range(index.dimension)}" if index in ranged else names[index]
             for index in indices
+        )
+
+    def range(self, dimension: Dimension) -> str:
+        """A dimension as the range of an index, where nothing hides it; a computed one multiplied out."""
+        if not dimension.terms:
+            return self.name(dimension.name)
+        return " + ".join(
+            " ".join([str(number)] * (number != 1 or not factors) + [self.name(name) for name in factors])
+            for number, factors in dimension.terms
         )
 
     def size(self, dimension: Dimension, names: Names) -> Piece:

@@ -12,7 +12,7 @@ from tensorgrad_cli.render.naming import Naming
 from tensorgrad_cli.verify.claims import Judged
 from tensorgrad_cli.verify.decide import Answer
 from tensorgrad_cli.verify.formulas import reading as written
-from tensorgrad_cli.verify.formulas import shown, untellable
+from tensorgrad_cli.verify.formulas import shown
 from tensorgrad_cli.verify.readings import Line
 from tensorgrad_cli.verify.remarks import derivative_remarks
 from tensorgrad_cli.verify.verdict import LEFT_AND_RIGHT, Counterexample, Diagnosis, Error, Result
@@ -72,7 +72,6 @@ def claim_result(
         remarks=(
             *(reading.remarks if reading is not None else ()),
             *derivative_remarks(bench, reading.derivatives if reading is not None else ()),
-            *(untellable(reading.left.expression, reading.right.expression) if reading is not None else ()),
             *_remarks(judged, diagnosis),
         ),
         domain=_domain(answer, naming),

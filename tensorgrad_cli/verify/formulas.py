@@ -23,7 +23,7 @@ from tensorgrad_cli.render.naming import Naming, bar_spelling
 from tensorgrad_cli.render.terms import factors_of
 from tensorgrad_cli.render.told import untold
 
-__all__ = ["bar", "naming_of", "reading", "shown", "taken", "untellable"]
+__all__ = ["bar", "naming_of", "reading", "shown", "taken"]
 
 
 def bar(name: str, scope: Scope) -> str:
@@ -82,21 +82,10 @@ def reading(left: Expression, right: Expression, naming: Naming) -> str:
     number stands for a tensor filled with it, is put there by `ones[i]`; one whose range nothing tells, as in what is
     left of `A^0 = I`, by `Σ[k:m] δ[i,k]`, which is 1 for each i of m.
     """
-    loose, groups = untold((left, right))
-    untied = tuple(index for index in groups if not index.dimension.terms)
+    loose, untied = untold((left, right))
     lost = sorted(index for index in right.free - left.free if index not in untied)
     first = _standing(left, lost, untied, naming) if lost or untied else left
     return f"{shown(first, naming, loose)} = {shown(right, naming, loose)}"
-
-
-def untellable(left: Expression, right: Expression) -> tuple[str, ...]:
-    """A remark on each index over a computed dimension whose range nothing tells: no written range can say it."""
-    groups = untold((left, right))[1]
-    return tuple(
-        f"{index.name} runs over {index.dimension.name}, which nothing in its reading says: it does not read back"
-        for index in groups
-        if index.dimension.terms
-    )
 
 
 def _standing(left: Expression, lost: list[Index], untied: tuple[Index, ...], naming: Naming) -> Expression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,17 @@ def test_false_identities_are_not(identities: Chain, claim: str) -> None:
     decision = identities.decide(claim)
     assert decision.outcome == ("different" if decision.rational else "unknown")
     assert decision.bound is None
+
+
+@pytest.mark.parametrize("claim", ["max[k:30000](exp(c)) = exp(c)", "max[k:30000 n,l:30000](c) = c"])
+def test_nothing_is_stored_that_would_take_gigabytes(claim: str) -> None:
+    # In a tournament each entry meets each.
+    tracemalloc.start()
+    try:
+        assert Chain({"c": [], "x": ["n"]}).decide(claim).outcome == "unknown"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    finally:
+        tracemalloc.stop()
 
 
 # --- rational functions ---------------------------------------------------------------------------

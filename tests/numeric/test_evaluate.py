@@ -402,6 +402,10 @@ def test_too_large_is_refused_before_anything_is_allocated():
     k = bound(K)  # the same product, summed, fits
     summed = summation((k,), multiply(Ref("u", (I,)), Ref("v", (k,))))
     assert evaluate(summed, (I,), big).shape == (1 << 20,)
+    # What an operation repeats along its indices would be stored, or take time, too.
+    i = bound(I)
+    with pytest.raises(TooLarge):
+        evaluate(Op("max", (i, k), (), (constant(1),)), (), big)
 
 
 def test_the_memory_of_a_chain_is_known_without_running_it():
