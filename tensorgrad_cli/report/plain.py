@@ -23,7 +23,6 @@ _SIGNS = {
     "⁻": "^-",
     "⊙": "*",
     "∘": "*",
-    "√": "sqrt ",
     "‖": "||",
     "−": "-",
     "≤": "<=",
@@ -45,6 +44,7 @@ _NO_NAMES = re.compile(rf"\bd\w+(?:{_BRACKETS})?/d\w+|{_BRACKETS}")
 # A second denominator stands apart, and a call under d: `d^2 c/dx dy`, `d vec(A)[i]/dA[p,q]`.
 _SECOND = re.compile(r"(?<=[\w\]\u0300-\u036f])∂")
 _CALL = re.compile(rf"∂(?={_NAME}['.\d]*\()")
+_FACTOR = re.compile(rf"\s*(?:{_NAME}'*|\d+(?:\.\d+)?|\|[^|]*\|)")
 _CLOSED = re.compile(rf"∂(({_NAME})(?:{_BRACKETS})?)/∂({_NAME})")
 
 
@@ -64,12 +64,39 @@ def ascii_text(text: str, names: Collection[str] = frozenset()) -> str:
         text = text.replace("∂²", f"{word}^2 ").replace("∂⁺", f"{word}^+ ").replace("∂", f"{word} ")
     else:
         text = _CALL.sub("∂ ", text).replace("∂²", "d^2 ").replace("∂⁺", "d^+ ").replace("∂", "d")
+    text = _rooted(text)
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
     text = re.sub(f"[{_RAISED}]+", _exponent, text)
     text = text.replace("^-^", "^-")
     text = _NAMES.sub(lambda match: canonical(match[0]), text)
     return text.encode("ascii", errors="replace").decode()
+
+
+def _rooted(text: str) -> str:
+    """Roots as calls: the sign takes one factor, a numeral or a name, a parenthesis or bars, with the brackets behind."""
+    while (root := max(text.rfind("√"), text.rfind("∛"))) >= 0:
+        head = _FACTOR.match(text, root + 1)
+        end = head.end() if head is not None else root + 1
+        while text[end : end + 1] in ("(", "["):
+            end = _behind(text, end)
+        if text.startswith(("ᵀ", ".T"), end):
+            end += 1 if text[end] == "ᵀ" else 2
+        operand = text[root + 1 : end].strip()
+        alone = operand.startswith("(") and _behind(operand, 0) == len(operand)
+        word = "sqrt" if text[root] == "√" else "cbrt"
+        text = f"{text[:root]}{word}{operand if alone else f'({operand})'}{text[end:]}"
+    return text
+
+
+def _behind(text: str, opener: int) -> int:
+    """Where the bracket that opens at a place has been closed; the end of the text where it never is."""
+    depth = 0
+    for k in range(opener, len(text)):
+        depth += (text[k] in "([") - (text[k] in ")]")
+        if depth == 0:
+            return k + 1
+    return len(text)
 
 
 def _closed(derivative: re.Match[str], names: Collection[str]) -> str:
