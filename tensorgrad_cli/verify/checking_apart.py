@@ -66,8 +66,9 @@ class Checker:
         ready = prepared(spec, options.claims) if spec is not None and not spec.names_arrays else None
         traceback = os.environ.get("TENSORGRAD_TRACEBACK")
         try:
-            self._other.channel.send(Question(ready or read, serials_from(0), options, traceback))
-            return self._answer(ready, say)
+            channel = self._other.channel
+            channel.send(Question(ready or read, serials_from(0), options, traceback))
+            return _answer(channel, ready, say)
         except (EOFError, OSError):
             self.close()
             return None
@@ -76,27 +77,26 @@ class Checker:
             self.close()
             raise
 
-    def _answer(self, ready: Prepared | None, say: Callable[[str], None]) -> Checked:
-        from tensorgrad_cli.verify.prepare import formulas
-        from tensorgrad_cli.verify.prepared import Checked
-
-        channel = self._other.channel if self._other is not None else None
-        assert channel is not None
-        printed = formulas(ready.ground, ready.checks) if ready is not None else {}
-        while True:
-            told = channel.take()
-            if isinstance(told, Checked):
-                return told
-            if told == FORMULAS:
-                channel.send(printed)
-            else:
-                say(told)
-
     def close(self) -> None:
         """End the other process."""
         if self._other is not None:
             self._other.close()
         self._other = None
+
+
+def _answer(channel: Channel, ready: Prepared | None, say: Callable[[str], None]) -> Checked:
+    from tensorgrad_cli.verify.prepare import formulas
+    from tensorgrad_cli.verify.prepared import Checked
+
+    printed = formulas(ready.ground, ready.checks) if ready is not None else {}
+    while True:
+        told = channel.take()
+        if isinstance(told, Checked):
+            return told
+        if told == FORMULAS:
+            channel.send(printed)
+        else:
+            say(told)
 
 
 # --- the other process --------------------------------------------------------------------------------
