@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tensorgrad_cli.terminal import leave, roomy, single_threaded
+from tensorgrad_cli.terminal import leave, opened, roomy, single_threaded
 
 if TYPE_CHECKING:
     from tensorgrad_cli.verify.checking_apart import Checker
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Like click's own, but with room to recurse, and an interrupt exits with 130. For `check` another process imports
     NumPy meanwhile."""
+    opened()
     single_threaded()
     apart = None
     if sys.argv[1:2] == ["check"]:

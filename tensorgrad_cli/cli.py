@@ -203,7 +203,7 @@ def show(paths: tuple[str, ...], notation: str | None, layout: str | None, stdin
         notation = "text" if encodes(sys.stdout) else "ascii"
     status, first = ExitStatus.PASS, True
     for path, source in _sources(paths, stdin_name):
-        spec, issues = read_source(path, source, layout, load_data=False)
+        spec, issues = read_source(source, layout, load_data=False)
         for issue in issues:
             click.echo(issue.rendered(path), err=True)
         if spec is None:
@@ -241,7 +241,7 @@ def explain(subject: str, id_: str | None, seed: int | None, layout: str | None,
     from tensorgrad_cli.verify.explain import check_ids, explain_check, near_ids
 
     ((path, source),) = _sources((subject,), stdin_name, folders=False)
-    spec, issues = read_source(path, source, layout)
+    spec, issues = read_source(source, layout)
     for issue in issues:
         click.echo(issue.rendered(path), err=True)
     if spec is None:
@@ -274,7 +274,7 @@ def export(path: str, output: str, seed: int | None, layout: str | None, stdin_n
     if Path(output).suffix != ".npz":
         raise click.UsageError(f"-o {output}: the arrays go to an .npz file")
     ((name, source),) = _sources((path,), stdin_name, folders=False)
-    spec, issues = read_source(name, source, layout)
+    spec, issues = read_source(source, layout)
     for issue in issues:
         click.echo(issue.rendered(name), err=True)
     if spec is None:
@@ -296,8 +296,10 @@ def _or(names: list[str]) -> str:
 
 def _sources(
     paths: tuple[str, ...], stdin_name: str, folders: bool = True
-) -> Iterator[tuple[str, Source | Issue | None]]:
-    """The specs that some paths stand for: a folder its YAML files, - standard input."""
+) -> Iterator[tuple[str, Source | Issue]]:
+    """The specs that some paths stand for: a folder its YAML files, - standard input. Each is read when its turn comes."""
+    from tensorgrad_cli.spec.read import source_at
+
     if not paths:
         raise click.UsageError("name a spec, a folder of specs, or - for standard input")
     if paths.count("-") > 1:
@@ -309,9 +311,10 @@ def _sources(
             found = sorted(n for n in os.listdir(path) if os.path.splitext(n)[1] in (".yaml", ".yml"))
             if not found:
                 click.echo(f"{path}: no .yaml or .yml file in this folder", err=True)
-            yield from ((os.path.normpath(os.path.join(path, name)), None) for name in found)
+            inside = (os.path.normpath(os.path.join(path, name)) for name in found)
+            yield from ((name, source_at(name)) for name in inside)
         else:
-            yield path, None
+            yield path, source_at(path)
 
 
 def _standard_input(name: str) -> Source | Issue:
@@ -327,7 +330,7 @@ def _standard_input(name: str) -> Source | Issue:
 
 
 def _checked(
-    sources: Iterable[tuple[str, Source | Issue | None]],
+    sources: Iterable[tuple[str, Source | Issue]],
     layout: str | None,
     options: Options,
     apart: Checker | None,
@@ -345,7 +348,7 @@ def _checked(
     used = options.seed
     crashed = False
     for path, source in sources:
-        read, say = partial(read_source, path, source, layout), partial(progress.say, path)
+        read, say = partial(read_source, source, layout), partial(progress.say, path)
         try:
             found = apart.check(read, options, say) if apart is not None else None
             if found is None:

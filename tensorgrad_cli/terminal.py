@@ -12,7 +12,18 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn, TextIO
 
-__all__ = ["Progress", "coloured", "encodes", "leave", "piped", "put", "roomy", "single_threaded", "width_of"]
+__all__ = [
+    "Progress",
+    "coloured",
+    "encodes",
+    "leave",
+    "opened",
+    "piped",
+    "put",
+    "roomy",
+    "single_threaded",
+    "width_of",
+]
 
 # Formulas nest 200 deep, and each level is several nodes, each visited through several frames.
 _FRAMES = 100_000
@@ -60,6 +71,19 @@ def single_threaded() -> None:
     small for more (a check of 64×784×256×128×10 took 1.1 s with one, 6 s with two that wait for each other), checks
     run in several processes instead, and what is computed does not depend on how many there are."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def opened() -> None:
+    """Open the standard streams that this process was begun without, on nothing: what is written to one is lost, and no
+    other file takes its place."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def leave(status: int) -> NoReturn:

@@ -48,10 +48,10 @@ class Operation(Struct, frozen=True):
     In `derivative`, `definition` and `kinks`, formulas in the notation, the argument is `x`, the value `y`:
     softmax has the derivative "y[j] (delta[j,k] - y[k])" of y[j] by x[k]. Besides, `n` is the size of a bound
     index, `equal(u, v)` is 1 where two values are the same, `at_most[k,j]` is 1 where k <= j, and parameters
-    stand for their values. A `multilinear` one needs no derivative: it is the operation at a unit tensor.
-    `definition` is None for what the exact test does natively. Where no expression tells of a kink,
-    `branch(xp, *arrays, **parameters)` is a number for each value that changes where a derivative jumps (the
-    argmax), and `margin` is how far the arguments are from that.
+    stand for their values. A `multilinear` one needs no derivative: it is the operation at a unit tensor; an
+    `idempotent` one of something repeated is that itself. `definition` is None for what the exact test does
+    natively. Where no expression tells of a kink, `branch(xp, *arrays, **parameters)` is a number for each value
+    that changes where a derivative jumps (the argmax), and `margin` is how far the arguments are from that.
 
     `numeric(xp, *arrays, **parameters)` takes arrays whose last axes are the bound indices of each argument
     (any axes before them are batch axes, the same for all arguments) and returns the result's axes last; with
@@ -65,6 +65,7 @@ class Operation(Struct, frozen=True):
     derivative: Formula | None = None
     definition: Formula | None = None
     multilinear: bool = False
+    idempotent: bool = False
     domain: tuple[str, ...] = ()
     kinks: tuple[str, ...] = ()
     analytic: bool = True

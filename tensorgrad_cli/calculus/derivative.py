@@ -163,11 +163,14 @@ def _through(operation: Op, k: int, inner: Expression) -> Expression:
 def lowered(expression: Expression, scope: Scope) -> Expression:
     """The expression without the spec's own functions and without primes of functions that have a row.
 
-    What is left under a prime is an abstract function: `sigmoid'(z)` becomes σ(z) (1 - σ(z)).
+    What is left under a prime is an abstract function: `sigmoid'(z)` becomes σ(z) (1 - σ(z)). A maximum of one value
+    again and again becomes that value: it has no kink.
     """
 
     def down(part: Expression) -> Expression:
         inner = mapped(part, down)
+        if isinstance(inner, Op):
+            return _unrepeated(inner)
         if not isinstance(inner, Apply):
             return inner
         function = scope.applied.get(inner.function)
@@ -183,6 +186,16 @@ def lowered(expression: Expression, scope: Scope) -> Expression:
         return inner
 
     return down(expression)
+
+
+def _unrepeated(operation: Op) -> Expression:
+    if not OPERATIONS[operation.operation].idempotent:
+        return operation
+    (argument,) = operation.arguments
+    bound = tuple(index for index in operation.bound if index in argument.free)
+    if not bound:
+        return argument
+    return Op(operation.operation, bound, operation.out, operation.arguments, operation.parameters)
 
 
 def _parameters(name: str) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from tensorgrad_cli.spec.model import DimensionFact, Spec
 from tensorgrad_cli.spec.nodes import MAX_BYTES, Node, Table, parsed
 from tensorgrad_cli.spec.tensors_key import Tensors, read_tensors
 
-__all__ = ["KEYS", "decoded", "read", "read_path", "read_source"]
+__all__ = ["KEYS", "decoded", "read", "read_path", "read_source", "source_at"]
 
 KEYS = (
     "title",
@@ -49,16 +49,11 @@ KEYS = (
 Outcome = tuple[Spec | None, tuple[Issue, ...]]
 
 
-def read_source(
-    path: str, source: Source | Issue | None, layout: str | None = None, *, load_data: bool = True
-) -> Outcome:
-    """The spec that a source holds, or the file at the path where there is none; a `layout` goes before its own."""
+def read_source(source: Source | Issue, layout: str | None = None, *, load_data: bool = True) -> Outcome:
+    """The spec that a source holds, nothing of one that could not be opened; a `layout` goes before the spec's own."""
     if isinstance(source, Issue):
         return None, (source,)
-    if source is None:
-        spec, issues = read_path(path, load_data=load_data)
-    else:
-        spec, issues = read(source, load_data=load_data)
+    spec, issues = read(source, load_data=load_data)
     if spec is not None and layout is not None:
         spec = replace(spec, layout=layout, scope=replace(spec.scope, layout=layout))
     return spec, issues
@@ -66,11 +61,15 @@ def read_source(
 
 def read_path(path: str, *, load_data: bool = True) -> Outcome:
     """The spec in a file; a file that is missing, binary or too large is an issue like any other."""
+    return read_source(source_at(path), load_data=load_data)
+
+
+def source_at(path: str) -> Source | Issue:
+    """The text of a file, read once: it may be a pipe. What is wrong with it where it cannot be read."""
     try:
-        text = _text(path)
+        return Source(path, _text(path))
     except Issue as issue:
-        return None, (issue,)
-    return read(Source(path, text), load_data=load_data)
+        return issue
 
 
 def _text(path: str) -> str:

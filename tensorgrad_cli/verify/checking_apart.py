@@ -53,7 +53,8 @@ class Checker:
         self._other: Partner | None = other
 
     def check(self, read: Read, options: Options, say: Callable[[str], None]) -> Checked | None:
-        """What comes of a spec; None where the other process has failed, now or before.
+        """What comes of a spec; None where it is to be checked here: the other process has failed, now or before, or
+        the user's own code is to run, which expects to do so once, in the process that was called.
 
         The spec is read here, and by the other process where it cannot be read, or names arrays: that takes NumPy.
         """
@@ -63,6 +64,8 @@ class Checker:
         from tensorgrad_cli.verify.prepare import prepared
 
         spec, _ = read(load_data=False)
+        if spec is not None and spec.implementations and options.allow_python:
+            return None
         ready = prepared(spec, options.claims) if spec is not None and not spec.names_arrays else None
         traceback = os.environ.get("TENSORGRAD_TRACEBACK")
         try:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import IO, Any, Generic, NamedTuple, TypeVar
 
@@ -58,8 +58,8 @@ def side_by_side(queues: Sequence[Sequence[Task[T]]], kind: type[T], processes: 
     starts = [sum(len(queue) for queue in queues[:k]) for k in range(len(queues) + 1)]
     processes = min(processes, len(tasks)) if _forks() and len(tasks) <= MOST_TICKETS else 1
     done: dict[int, T] = {}
-    if processes > 1:
-        pipes = [_tickets(sorted(range(*pair), key=lambda k: not tasks[k].long)) for pair in pairwise(starts)]
+    ordered = [sorted(range(*pair), key=lambda k: not tasks[k].long) for pair in pairwise(starts)]
+    if processes > 1 and (pipes := _pipes(ordered)):
         workers = [
             worker for k in range(1, processes) if (worker := _forked(_turned(pipes, k), tasks)) is not None
         ]
@@ -81,6 +81,19 @@ def _forks() -> bool:
 def _turned(pipes: Sequence[int], first: int) -> list[int]:
     first %= len(pipes)
     return [*pipes[first:], *pipes[:first]]
+
+
+def _pipes(queues: Iterable[Sequence[int]]) -> list[int]:
+    """A pipe of tickets for each queue; none where there are not enough files to be had."""
+    pipes: list[int] = []
+    try:
+        for numbers in queues:
+            pipes.append(_tickets(numbers))
+    except OSError:
+        for pipe in pipes:
+            os.close(pipe)
+        return []
+    return pipes
 
 
 def _tickets(numbers: Sequence[int]) -> int:
@@ -152,12 +165,16 @@ def partner(work: Callable[[Channel], None]) -> Partner | None:
     """Another process that works until its channel ends, or is interrupted; None where none is to be had."""
     if not _forks():
         return None
-    asked, ask = os.pipe()
+    try:
+        asked, ask = os.pipe()
+    except OSError:
+        return None
 
     def answer(out: IO[bytes]) -> None:
         os.close(ask)
-        # Of an interrupt the process that asked tells.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            # Of an interrupt the process that asked tells.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         with os.fdopen(asked, "rb") as questions, contextlib.suppress(EOFError, OSError):
             work(Channel(questions, out))
 
@@ -188,7 +205,10 @@ def _forked(pipes: Sequence[int], tasks: Sequence[Task[T]]) -> Worker | None:
 
 def _child(work: Callable[[IO[bytes]], None]) -> Worker | None:
     """A forked process that does some work, writes to a pipe and ends; None where none is to be had."""
-    reader, writer = os.pipe()
+    try:
+        reader, writer = os.pipe()
+    except OSError:
+        return None
     try:
         with warnings.catch_warnings():
             # The only other threads are the first one, which waits for this one, and those of BLAS, which
@@ -218,7 +238,13 @@ def _results(worker: Worker, kind: type[T]) -> list[tuple[int, T]]:
 
     with os.fdopen(worker.results, "rb") as sent:
         data = sent.read()
-    _, status = os.waitpid(worker.pid, 0)
-    if status or not data:
+    status = 0
+    # Where its end is nobody's business (SIGCHLD ignored) what it sent tells whether it got there.
+    with contextlib.suppress(ChildProcessError):
+        _, status = os.waitpid(worker.pid, 0)
+    if status:
         return []
-    return msgspec.msgpack.decode(data, type=list[tuple[int, kind]])  # type: ignore[valid-type]
+    try:
+        return msgspec.msgpack.decode(data, type=list[tuple[int, kind]])  # type: ignore[valid-type]
+    except msgspec.MsgspecError:
+        return []

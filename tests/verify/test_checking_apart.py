@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from tensorgrad_cli.source import Source
-from tensorgrad_cli.spec.read import read_path, read_source
+from tensorgrad_cli.spec.read import read_path, read_source, source_at
 from tensorgrad_cli.verify.checking_apart import Checker, checker
 from tensorgrad_cli.verify.prepare import outcome_of
 from tensorgrad_cli.verify.prepared import Options
@@ -52,7 +52,7 @@ def test_reports_are_the_same_wherever_they_are_made(apart: Checker) -> None:
     # The last one names arrays: it is read by the other process.
     for name in ("rank4_question", "logistic_regression", "derivation_slips", "round_trip"):
         path = str(SPECS / f"{name}.yaml")
-        found = apart.check(partial(read_source, path, None), Options(), silent)
+        found = apart.check(partial(read_source, source_at(path)), Options(), silent)
         assert found is not None and not found.issues
         spec, _ = read_path(path)
         assert spec is not None
@@ -60,7 +60,7 @@ def test_reports_are_the_same_wherever_they_are_made(apart: Checker) -> None:
 
 
 def test_options_reach_the_other_process(apart: Checker) -> None:
-    read = partial(read_source, str(SPECS / "quadratic_form.yaml"), None)
+    read = partial(read_source, source_at(str(SPECS / "quadratic_form.yaml")))
     options = Options(claims=("1 = 2",), seed=7, processes=1)
     found, here = (
         apart.check(read, options, silent),
@@ -78,7 +78,7 @@ def test_options_reach_the_other_process(apart: Checker) -> None:
     ],
 )
 def test_what_is_wrong_with_a_spec_comes_back(apart: Checker, text: str) -> None:
-    read = partial(read_source, "spec.yaml", Source("spec.yaml", text))
+    read = partial(read_source, Source("spec.yaml", text))
     found, here = apart.check(read, Options(), silent), checked(outcome_of(read), Options(), silent)
     assert found is not None and found.report is None
     assert (
@@ -91,7 +91,7 @@ def test_what_is_wrong_with_a_spec_comes_back(apart: Checker, text: str) -> None
 def test_the_other_process_tells_what_it_checks(apart: Checker) -> None:
     said: list[str] = []
     found = apart.check(
-        partial(read_source, str(SPECS / "mlp.yaml"), None), Options(processes=1), said.append
+        partial(read_source, source_at(str(SPECS / "mlp.yaml"))), Options(processes=1), said.append
     )
     assert found is not None and found.report is not None
     assert said == [check.id for check in found.report.checks]
@@ -100,7 +100,7 @@ def test_the_other_process_tells_what_it_checks(apart: Checker) -> None:
 def test_nothing_comes_of_a_process_that_is_gone(apart: Checker) -> None:
     assert apart._other is not None
     os.kill(apart._other.pid, signal.SIGKILL)
-    read = partial(read_source, str(SPECS / "quadratic_form.yaml"), None)
+    read = partial(read_source, source_at(str(SPECS / "quadratic_form.yaml")))
     assert apart.check(read, Options(), silent) is None
     assert apart.check(read, Options(), silent) is None
 
