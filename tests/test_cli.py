@@ -213,6 +213,54 @@ def test_a_closed_pipe_is_no_error(specs: Path) -> None:
     assert done.stdout == b"1\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="shell")
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("check failing.yaml >&-", 1, ""),
+        ("check failing.yaml 2>&-", 1, "2 as expected, 1"),
+        ("check - <&-", 2, "empty-spec"),
+        # A pipe is read once: what it holds is gone then.
+        ("check <(cat bad.yaml)", 2, "unknown-key"),
+        ("check <(cat nothing_there.yaml 2>/dev/null; cat good.yaml)", 0, "proved"),
+        ("check <(cat good.yaml; echo 'data: nowhere.npz')", 2, "data-missing"),
+        ("ulimit -n 6; check failing.yaml", 1, "refuted"),
+    ],
+)
+def test_odd_streams(specs: Path, line: str, status: int, said: str) -> None:
+    script = f'check() {{ {sys.executable} -m tensorgrad_cli check "$@"; }}; {line}'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60)
+    assert done.returncode == status, done.stderr.decode()
+    assert done.stderr == b""
+    assert said.split(" as expected")[0] in done.stdout.decode()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ends_of_processes_may_be_nobodys_business(specs: Path) -> None:
+    ignoring = lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # noqa: E731
+    done = process("check", str(ROOT / "specs" / "mlp.yaml"), "-q", preexec_fn=ignoring)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_users_code_runs_once_in_the_process_that_was_called(specs: Path) -> None:
+    code = "import os\n\n\ndef grad(x):\n    print('called by', os.getppid(), flush=True)\n    raise SystemExit(7)\n"
+    (specs / "mine.py").write_text(code, encoding="utf-8")
+    (specs / "mine.yaml").write_text(
+        f"{GOOD}implementations: [{{of: ∂cost/∂w, call: 'mine:grad'}}]\n", encoding="utf-8"
+    )
+    done = process("check", "mine.yaml", "--allow-python")
+    said, *report = done.stdout.decode().splitlines()
+    assert said == f"called by {os.getpid()}"
+    # That it would end the process is a failure of its own.
+    assert any("mine:grad failed: SystemExit: 7" in line for line in report) and done.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bytes in arguments")
+def test_what_is_no_utf_8_on_the_command_line_is_no_crash(specs: Path) -> None:
+    done = process("check", "good.yaml", "--format", "json", "--claim", os.fsdecode(b"\xff"))
+    assert done.returncode == 1 and json.loads(done.stdout)["verdict"] == "fail"
+
+
 # --- reading
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensorgrad_cli.notation.names import canonical
+from tensorgrad_cli.notation.names import SIGNS, canonical
 from tensorgrad_cli.notation.tokens import DEEPEST, Tokens, too_deep
 from tensorgrad_cli.notation.tree import IndexRange, Mask, Name, Tree, Vocabulary
 from tensorgrad_cli.source import Issue, Source, Span
@@ -25,20 +25,27 @@ PARTIAL = "partial"
 
 _DIFFERENTIATED = frozenset(("name", "partials", "(", "^", "superscript", "⁺"))
 
+_SIGNS = {word: sign for sign, word in SIGNS.items()}
+
 # Words of ours that are tensors and numbers: never calls, whatever kind the table of ours gives them.
 _NOUNS = frozenset(("I", "ones", "eye", "delta", "pi"))
 
 
 def _words_read(tokens: Tokens, vocabulary: Vocabulary) -> list[str]:
-    """The kinds of tokens, `partial` read as ∂ where it names nothing of the spec and something to differentiate follows."""
-    kinds = tokens.kinds
-    known = vocabulary.tensors | vocabulary.functions | vocabulary.dimensions
-    if PARTIAL not in tokens.source.text or PARTIAL in known:
+    """The kinds of tokens, signs written as words read as themselves: `partial` as ∂ where it names nothing of the spec and
+    something to differentiate follows."""
+    kinds, text = tokens.kinds, tokens.source.text
+    if PARTIAL not in text and "u2202" not in text and "u03a" not in text:
         return kinds
-    return [
-        "∂" if kind == "name" and tokens.text(k) == PARTIAL and kinds[k + 1] in _DIFFERENTIATED else kind
-        for k, kind in enumerate(kinds)
-    ]
+    known = vocabulary.tensors | vocabulary.functions | vocabulary.dimensions
+    read = kinds.copy()
+    for k, kind in enumerate(kinds):
+        word = tokens.text(k) if kind == "name" else ""
+        if word in _SIGNS:
+            read[k] = _SIGNS[word]
+        elif word == PARTIAL and PARTIAL not in known and kinds[k + 1] in _DIFFERENTIATED:
+            read[k] = "∂"
+    return read
 
 
 class Cursor:

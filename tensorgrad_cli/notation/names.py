@@ -13,6 +13,7 @@ from functools import lru_cache
 
 __all__ = [
     "GREEK",
+    "SIGNS",
     "canonical",
     "is_name",
     "is_wide",
@@ -135,10 +136,17 @@ _PRINTABLE = (
 )
 
 
+SIGNS = {"∂": "u2202", "Σ": "u03a3", "Π": "u03a0"}
+"""Signs that are no letters, in the ASCII spelling that other letters have: what always stands for them, as no name is
+called so. Printed where the words for them are names."""
+
+_CODES = frozenset(SIGNS.values())
+
+
 def is_name(text: str) -> bool:
-    """Whether the text is a name: `ŷ`, `W1`, `y_hat`, `x₁`, `w̄`, and not `xᵀ`, `x²`, `f'`, `Σ`."""
+    """Whether the text is a name: `ŷ`, `W1`, `y_hat`, `x₁`, `w̄`, and not `xᵀ`, `x²`, `f'`, `Σ`, `u03a3`."""
     found = leading_name(text)
-    return found is not None and found[1] == text
+    return found is not None and found[1] == text and text not in _CODES
 
 
 @lru_cache(maxsize=4096)

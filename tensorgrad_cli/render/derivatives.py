@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tensorgrad_cli.algebra.expression import Apply, Derivative, Expression, Op, Position
 from tensorgrad_cli.algebra.substitution import substitute
 from tensorgrad_cli.notation.cursor import PARTIAL
+from tensorgrad_cli.notation.names import SIGNS
 from tensorgrad_cli.render.naming import Names, Naming, counted
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, Piece, merged, wrapped
 
@@ -76,18 +77,16 @@ def _numerator(printer: Linear, d: Derivative, indices: Sequence[Position], name
 
 def spelled(printer: Linear, d: Derivative, above: str, below: Sequence[str]) -> str:
     """The fraction. In ASCII the closed form where it is one for sure, else with the letter d alone; where something is
-    named d with the word for ∂, and where something is called that, too, ∂ stays."""
+    named d with another word for ∂ that nothing is named."""
     order = "" if len(below) == 1 else printer.exponent(len(below))
     naming = printer.naming
     if printer.glyphs.ascii:
         if not order and not d.own and _closed(d, naming):
             return f"d{above}/d{below[0]}"
         known = {*naming.ranks, *naming.functions, *naming.dimensions}
-        for word in ("d", PARTIAL):
-            if word not in known:
-                own = "^+" if d.own else ""
-                return f"{word}{order}{own} {above}/{' '.join(f'{word} {part}' for part in below)}"
-        order = order.replace("^2", "²")
+        word = next(word for word in ("d", PARTIAL, SIGNS["∂"]) if word not in known)
+        own = "^+" if d.own else ""
+        return f"{word}{order}{own} {above}/{' '.join(f'{word} {part}' for part in below)}"
     own = "⁺" if d.own else ""
     return f"∂{order}{own}{above}/{''.join(f'∂{part}' for part in below)}"
 

@@ -39,6 +39,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.library import BUILTINS, OWN
+from tensorgrad_cli.notation.names import SIGNS
 from tensorgrad_cli.render import derivatives, operations, products
 from tensorgrad_cli.render.naming import Names, Naming, counted, free_names, named, position, positions
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, NOTHING, PRODUCT, TERM, Piece, merged, wrapped
@@ -303,7 +304,11 @@ class Linear:
 
     def sum(self) -> str:
         """The sign of a written sum; Σ, which nothing hides, where a declared name hides the word."""
-        return "Σ" if "sum" in self.naming.taken else self.glyphs.sum
+        return self.sign("Σ") if "sum" in self.naming.taken else self.glyphs.sum
+
+    def sign(self, sign: str) -> str:
+        """A sign that nothing hides, in ASCII as the word that is no name."""
+        return SIGNS[sign] if self.glyphs.ascii else sign
 
 
 def by_signs(e: Apply) -> Expression:

@@ -36,7 +36,7 @@ def _reduced(printer: Linear, e: Op, names: Names) -> Piece:
 
 
 def _word(printer: Linear, e: Op) -> str:
-    return "Π" if e.operation == "prod" and "prod" in printer.naming.taken else e.operation
+    return printer.sign("Π") if e.operation == "prod" and "prod" in printer.naming.taken else e.operation
 
 
 def _numeral(value: Fraction) -> str:

@@ -16,7 +16,13 @@ SCHEMA = 1
 
 def render(report: Report) -> str:
     """The report as indented JSON, UTF-8, one line feed at its end."""
-    return msgspec.json.format(msgspec.json.encode(tree(report)), indent=2).decode() + "\n"
+    value = tree(report)
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        # Bytes of the command line that are no UTF-8 come in as half characters.
+        encoded = msgspec.json.encode(_whole(value))
+    return msgspec.json.format(encoded, indent=2).decode() + "\n"
 
 
 def tree(report: Report) -> dict[str, Any]:
@@ -63,6 +69,14 @@ def _check(check: Result) -> dict[str, Any]:
 def _problem(problem: Problem) -> dict[str, Any]:
     value: dict[str, Any] = msgspec.to_builtins(problem)
     return value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list) else value
 
 
 def _finite(value: Any) -> Any:

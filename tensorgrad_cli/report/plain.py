@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from tensorgrad_cli.notation.names import canonical
+from tensorgrad_cli.notation.names import SIGNS, canonical
 
-__all__ = ["ascii_text", "names_in", "same_length"]
+__all__ = ["ascii_text", "same_length"]
 
 _SIGNS = {
     "✓": "+",
@@ -15,10 +15,6 @@ _SIGNS = {
     "·": "|",
     "×": "x",
     "…": "...",
-    "Σ[": "sum[",
-    "∑[": "sum[",
-    "Π[": "prod[",
-    "∏[": "prod[",
     "ᵀ": "^T",
     "⁻": "^-",
     "⊙": "*",
@@ -39,8 +35,6 @@ _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _NAME = rf"[^\W\d{_RAISED}²³¹ᵀ⁺⁻][\w\u0300-\u036f]*"
 _NAMES = re.compile(_NAME)
 _BRACKETS = r"\[[^\[\]]*\]"
-# An index is no name that d could be taken for, nor is what somebody wrote as a derivative: `dz[i,j]/dw[p,q]`.
-_NO_NAMES = re.compile(rf"\bd\w+(?:{_BRACKETS})?/d\w+|{_BRACKETS}")
 # A second denominator stands apart, and a call under d: `d^2 c/dx dy`, `d vec(A)[i]/dA[p,q]`.
 _SECOND = re.compile(r"(?<=[\w\]\u0300-\u036f])∂")
 _CALL = re.compile(rf"∂(?={_NAME}['.\d]*\()")
@@ -48,23 +42,21 @@ _FACTOR = re.compile(rf"\s*(?:{_NAME}'*|\d+(?:\.\d+)?|\|[^|]*\|)")
 _CLOSED = re.compile(rf"∂(({_NAME})(?:{_BRACKETS})?)/∂({_NAME})")
 
 
-def names_in(texts: Iterable[str]) -> frozenset[str]:
-    """The names in some texts that the letter d, alone or before another one, could be taken for, in ASCII."""
-    return frozenset(canonical(name) for text in texts for name in _NAMES.findall(_NO_NAMES.sub("", text)))
-
-
 def ascii_text(text: str, names: Collection[str] = frozenset()) -> str:
-    """The text in ASCII; formulas in it read back as the same ones. `names` are those of `names_in` the whole report."""
+    """The text in ASCII; formulas in it read back as the same ones. `names` are those that the spec declares: a sign
+    is not written as a word that is one of them."""
     if text.isascii():
         return text
     text = _SECOND.sub(" ∂", text)
     if "d" in names or any(f"d{name}" in names for name in names):
         text = _CLOSED.sub(lambda match: _closed(match, names), text)
-        word = "partial" if "d" in names else "d"
+        word = _first(("d", "partial", SIGNS["∂"]), names)
         text = text.replace("∂²", f"{word}^2 ").replace("∂⁺", f"{word}^+ ").replace("∂", f"{word} ")
     else:
         text = _CALL.sub("∂ ", text).replace("∂²", "d^2 ").replace("∂⁺", "d^+ ").replace("∂", "d")
-    text = _rooted(text)
+    text = re.sub(r"[Σ∑](?=\[)", _first(("sum", SIGNS["Σ"]), names), text)
+    text = re.sub(r"[Π∏](?=\[)", _first(("prod", SIGNS["Π"]), names), text)
+    text = _rooted(text, names)
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
     text = re.sub(f"[{_RAISED}]+", _exponent, text)
@@ -73,8 +65,13 @@ def ascii_text(text: str, names: Collection[str] = frozenset()) -> str:
     return text.encode("ascii", errors="replace").decode()
 
 
-def _rooted(text: str) -> str:
-    """Roots as calls: the sign takes one factor, a numeral or a name, a parenthesis or bars, with the brackets behind."""
+def _first(words: Iterable[str], names: Collection[str]) -> str:
+    return next(word for word in words if word not in names)
+
+
+def _rooted(text: str, names: Collection[str]) -> str:
+    """Roots as calls, or as powers where the word is a name: the sign takes one factor, a numeral or a name, a parenthesis
+    or bars, with the brackets behind."""
     while (root := max(text.rfind("√"), text.rfind("∛"))) >= 0:
         head = _FACTOR.match(text, root + 1)
         end = head.end() if head is not None else root + 1
@@ -84,8 +81,10 @@ def _rooted(text: str) -> str:
             end += 1 if text[end] == "ᵀ" else 2
         operand = text[root + 1 : end].strip()
         alone = operand.startswith("(") and _behind(operand, 0) == len(operand)
-        word = "sqrt" if text[root] == "√" else "cbrt"
-        text = f"{text[:root]}{word}{operand if alone else f'({operand})'}{text[end:]}"
+        inside = operand if alone else f"({operand})"
+        word, power = ("sqrt", "^(1/2)") if text[root] == "√" else ("cbrt", "^(1/3)")
+        called = f"{inside}{power}" if word in names else f"{word}{inside}"
+        text = f"{text[:root]}{called}{text[end:]}"
     return text
 
 

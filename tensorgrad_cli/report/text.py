@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from tensorgrad_cli.report.fold import FORMULAS, Line, folded
+from tensorgrad_cli.report.fold import Line, folded
 from tensorgrad_cli.report.lines import lines
-from tensorgrad_cli.report.plain import ascii_text, names_in, same_length
+from tensorgrad_cli.report.plain import ascii_text, same_length
 from tensorgrad_cli.verify.verdict import Report
 
 __all__ = ["render", "write"]
@@ -44,10 +44,7 @@ def write(
     stream's encoding has nothing else."""
     content = [_safe(line) for line in lines(report, verbosity)]
     if not _encodes(stream, content):
-        pieces = [piece for line in content for piece in line]
-        names = names_in(text for text, style in pieces if style in FORMULAS)
-        # A dimension may stand among the sizes only.
-        names |= names_in(text for text, style in pieces if style != "verbatim") & {"d"}
+        names = frozenset[str]().union(*(spec.names for spec in report.specs))
         content = [[(_ascii(text, style, names), style) for text, style in line] for line in content]
     content = [part for line in content for part in folded(line, width)]
     if not colour:

@@ -91,7 +91,11 @@ def _reading(judged: Judged, naming: Naming) -> str:
     if judged.reading is None:
         return ""
     reading = judged.reading
-    return written(reading.left.expression, reading.right.expression, naming)
+    sides = reading.left.expression, reading.right.expression
+    if reading.mismatch is not None:
+        # Nothing that reads back: the sides have other indices.
+        return " = ".join(shown(side, naming) for side in sides)
+    return written(*sides, naming)
 
 
 def _remarks(judged: Judged, diagnosis: Diagnosis | None) -> tuple[str, ...]:

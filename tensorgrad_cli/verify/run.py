@@ -96,6 +96,7 @@ def check_prepared(
         if spec.implementations and not allow_python
         else ()
     )
+    vocabulary = bench.scope.vocabulary
     passed = bool(results) and all(result.passed for result in results)
     steps = tuple(
         (bench.scope.spelling(s.name), text.equation(s.equation, naming, implied=False)) for s in spec.chain
@@ -115,6 +116,7 @@ def check_prepared(
         summaries=tuple(summaries),
         seconds=time.perf_counter() - started,
         note=spec.note,
+        names=vocabulary.tensors | vocabulary.functions | vocabulary.dimensions,
     )
 
 

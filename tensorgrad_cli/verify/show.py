@@ -12,25 +12,13 @@ from tensorgrad_cli.spec.model import Spec
 from tensorgrad_cli.verify.chain_formulas import chain_checks, written
 from tensorgrad_cli.verify.ground import Ground
 
-__all__ = ["NOT_ASCII", "formulas"]
-
-
-NOT_ASCII = (
-    "remark: ∂ stays where things are named d and partial: the language has no third word for a derivative"
-)
+__all__ = ["formulas"]
 
 
 def formulas(spec: Spec, notation: str) -> Iterator[str]:
-    """The chain, each step's derivatives and pullbacks, the gradients: a line each, in one notation; what that has
-    no spelling for is remarked on."""
+    """The chain, each step's derivatives and pullbacks, the gradients: a line each, in one notation."""
     yield spec.title
-    curly = False
-    for line in _lines(spec, notation):
-        curly = curly or "∂" in line
-        yield line
-    if notation == "ascii" and curly:
-        yield ""
-        yield NOT_ASCII
+    yield from _lines(spec, notation)
 
 
 def _lines(spec: Spec, notation: str) -> Iterator[str]:

@@ -99,7 +99,7 @@ def _called(bench: Workbench, call: str) -> Array:
         function = getattr(module, function_name)
         returned = function(**_arguments(bench, function))
         return np.asarray(returned)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserCodeFailed(f"{call} failed: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(folder)

@@ -127,7 +127,8 @@ class SpecReport(Struct, frozen=True):
     """All results of one spec. `verdict` is 'pass', 'fail' or 'error'.
 
     `steps` are the chain's equations as read, pairs (name, text), for reports that print the chain; `notes`
-    what the spec says of some of them, by name; `summaries` are sentences about a derivation as a whole.
+    what the spec says of some of them, by name; `summaries` are sentences about a derivation as a whole; `names` are
+    those that the spec declares, in ASCII.
     """
 
     path: str
@@ -141,6 +142,7 @@ class SpecReport(Struct, frozen=True):
     summaries: tuple[str, ...] = ()
     seconds: float = 0.0
     note: str | None = None
+    names: frozenset[str] = frozenset()
 
 
 class Report(Struct, frozen=True):

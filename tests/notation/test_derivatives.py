@@ -37,6 +37,7 @@ IssueOf = Callable[..., tuple[str, str, str, str | None]]
         ("partial^2 cost/partial x partial w", "∂(cost; x, w)"),
         ("partial² cost/∂x ∂w", "∂(cost; x, w)"),
         ("partial^+ c/partial u", "∂⁺(c; u)"),
+        ("u2202^2 cost/u2202 x u2202 w", "∂(cost; x, w)"),
         ("partial(partial cost/partial x)/partial x", "∂(P(∂(cost; x)); x)"),
         ("A partial f(x)/partial x (x)", "(A ∂(f(x); x) P(x))"),
         ("d²cost/dw[k]dw[p]", "∂(cost; w[k], w[p])"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorgrad_cli.notation.names import GREEK, canonical, is_name, plain_letter, unicode_name
+from tensorgrad_cli.notation.names import GREEK, SIGNS, canonical, is_name, plain_letter, unicode_name
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ def test_a_name_has_letters_digits_subscript_digits_and_accents(text: str) -> No
 )
 def test_superscripts_primes_and_sums_are_never_part_of_a_name(text: str) -> None:
     assert not is_name(text)
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_the_code_of_a_sign_is_no_name(sign: str) -> None:
+    assert SIGNS[sign] == f"u{ord(sign):04x}" and not is_name(SIGNS[sign])
 
 
 @pytest.mark.parametrize(

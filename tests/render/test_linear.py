@@ -142,7 +142,7 @@ I, J, K, L = Index("i", M), Index("j", N), Index("k", N), Index("l", M)
         (FIRST, (I, J, K, L), ("d",), "∂x[i,j]/∂w[k,l]", "dx[i,j]/dw[k,l]"),
         (FIRST, (I, J, K, L), ("dx",), "∂x[i,j]/∂w[k,l]", "d x[i,j]/d w[k,l]"),
         (FIRST, (I, J, K, L), ("d", "dx"), "∂x[i,j]/∂w[k,l]", "partial x[i,j]/partial w[k,l]"),
-        (FIRST, (I, J, K, L), ("d", "dx", "partial"), "∂x[i,j]/∂w[k,l]", "∂x[i,j]/∂w[k,l]"),
+        (FIRST, (I, J, K, L), ("d", "dx", "partial"), "∂x[i,j]/∂w[k,l]", "u2202 x[i,j]/u2202 w[k,l]"),
         (SECOND, (J, K), (), "∂²c/∂a[j]∂b[k]", "d^2 c/d a[j] d b[k]"),
         (SECOND, (J, K), ("d",), "∂²c/∂a[j]∂b[k]", "partial^2 c/partial a[j] partial b[k]"),
         (OWN, (J,), (), "∂⁺c/∂a[j]", "d^+ c/d a[j]"),

@@ -17,7 +17,7 @@ from tensorgrad_cli.notation.tree import Vocabulary
 from tensorgrad_cli.report import text
 from tensorgrad_cli.report.fold import FORMULAS, Line, folded
 from tensorgrad_cli.report.lines import lines
-from tensorgrad_cli.report.plain import ascii_text, names_in, same_length
+from tensorgrad_cli.report.plain import ascii_text, same_length
 from tensorgrad_cli.source import Source, Span, cells
 from tensorgrad_cli.spec.read import read, read_path
 from tensorgrad_cli.verify.reports import problem_of, report_of, unreadable
@@ -253,7 +253,7 @@ def test_ascii(said: str, plain: str) -> None:
     assert ascii_text(said) == plain
 
 
-@pytest.mark.parametrize("named", ["", "d", "dx", "dc dx d"])
+@pytest.mark.parametrize("named", ["", "d", "dx", "dc dx d", "d partial"])
 @pytest.mark.parametrize(
     "said",
     [
@@ -275,9 +275,18 @@ def test_derivatives_in_ascii_read_back(said: str, named: str) -> None:
     assert without_spans(trees[0]) == without_spans(trees[1])
 
 
-def test_an_index_is_no_name_that_d_could_be_taken_for() -> None:
-    assert names_in(["∂ŷ[d,dx]/∂w = x", "n = 2"]) == {"y_hat", "w", "x", "n"}
-    assert ascii_text("∂c/∂x[d]", names_in(["∂c/∂x[d]"])) == "dc/dx[d]"
+def test_a_root_in_ascii_is_a_power_where_its_word_is_a_name() -> None:
+    assert ascii_text("√d x + ∛(a b)", ("sqrt", "x")) == "(d)^(1/2) x + cbrt(a b)"
+
+
+@pytest.mark.parametrize("said", ["Σ[i] x[i] = c", "Π[i](x[i]) = c", "2 c Σ[i:3] x[i] = c"])
+def test_a_sum_in_ascii_reads_back_where_its_word_is_a_name(said: str) -> None:
+    vocabulary = Vocabulary(tensors=frozenset(("sum", "prod", "x", "c")))
+    trees = [
+        parse_equation(Source("ascii", formula), vocabulary)
+        for formula in (said, ascii_text(said, vocabulary.tensors))
+    ]
+    assert without_spans(trees[0]) == without_spans(trees[1])
 
 
 def without_spans(tree: object) -> object:
