@@ -170,17 +170,15 @@ def check(
     targets = [_target(output) for output in outputs]
     if verbose >= 2:
         os.environ[TRACEBACK] = "1"
+    # Before the check: another process is still importing then.
+    from tensorgrad_cli.report import json, text
     from tensorgrad_cli.verify.prepared import Options
 
     options = Options(claims, seed, allow_python, jobs)
     report = _checked(_sources(paths, stdin_name), layout, options, apart if jobs != 1 else None)
     if format_ == "json":
-        from tensorgrad_cli.report import json
-
         put(json.render(report))
     else:
-        from tensorgrad_cli.report import text
-
         colour, width = coloured(color, sys.stdout), width_of(sys.stdout)
         with piped():
             text.write(report, sys.stdout, verbosity=verbose - quiet, colour=colour, width=width)
