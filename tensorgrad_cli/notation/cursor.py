@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tensorgrad_cli.notation.names import SIGNS, canonical
+from tensorgrad_cli.notation.names import PARTIAL, SIGNS, canonical
 from tensorgrad_cli.notation.tokens import DEEPEST, Tokens, too_deep
 from tensorgrad_cli.notation.tree import IndexRange, Mask, Name, Tree, Vocabulary
 from tensorgrad_cli.source import Issue, Source, Span
 
-__all__ = ["FACTOR_STARTS", "PARTIAL", "Arguments", "Cursor", "Positions"]
+__all__ = ["FACTOR_STARTS", "Arguments", "Cursor", "Positions"]
 
 Arguments = tuple[tuple[Name | None, Tree], ...]
 """What a parenthesis holds: each with its keyword, if it has one."""
@@ -19,9 +19,6 @@ FACTOR_STARTS = frozenset(
     ("name", "partials", "number", "(", "mask", "|", "‖", "||", "√", "∛", "∂", "∇", "Σ", "Π")
 )
 """The kinds of tokens that a factor may begin with."""
-
-PARTIAL = "partial"
-"""The word for ∂, in ASCII the other spelling where something is named d."""
 
 _DIFFERENTIATED = frozenset(("name", "partials", "(", "^", "superscript", "⁺"))
 
@@ -35,7 +32,7 @@ def _words_read(tokens: Tokens, vocabulary: Vocabulary) -> list[str]:
     """The kinds of tokens, signs written as words read as themselves: `partial` as ∂ where it names nothing of the spec and
     something to differentiate follows."""
     kinds, text = tokens.kinds, tokens.source.text
-    if PARTIAL not in text and "u2202" not in text and "u03a" not in text:
+    if not any(word in text for word in (PARTIAL, *_SIGNS)):
         return kinds
     known = vocabulary.tensors | vocabulary.functions | vocabulary.dimensions
     read = kinds.copy()

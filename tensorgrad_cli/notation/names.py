@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Container
 from functools import lru_cache
 
 __all__ = [
     "GREEK",
+    "PARTIAL",
     "SIGNS",
     "canonical",
     "is_name",
@@ -21,6 +23,7 @@ __all__ = [
     "name_pattern",
     "plain_letter",
     "unicode_name",
+    "word_for",
 ]
 
 # Greek without Π and Σ, which are always the product and the sum; of the letter-like signs only those that
@@ -140,7 +143,16 @@ SIGNS = {"∂": "u2202", "Σ": "u03a3", "Π": "u03a0"}
 """Signs that are no letters, in the ASCII spelling that other letters have: what always stands for them, as no name is
 called so. Printed where the words for them are names."""
 
+PARTIAL = "partial"
+"""The word for ∂, in ASCII the other spelling where something is named d."""
+
 _CODES = frozenset(SIGNS.values())
+_SAID = {"∂": ("d", PARTIAL), "Σ": ("sum",), "Π": ("prod",)}
+
+
+def word_for(sign: str, taken: Container[str]) -> str:
+    """What is written for a sign in ASCII where some words are names: its word, another one, its code."""
+    return next((word for word in _SAID[sign] if word not in taken), SIGNS[sign])
 
 
 def is_name(text: str) -> bool:

@@ -9,7 +9,6 @@ from tensorgrad_cli.render.naming import Naming
 __all__ = ["GLYPHS", "equation", "expression"]
 
 GLYPHS = Glyphs(
-    sum="sum",
     delta="delta",
     pi="pi",
     transpose=".T",

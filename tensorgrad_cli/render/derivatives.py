@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from tensorgrad_cli.algebra.expression import Apply, Derivative, Expression, Op, Position
 from tensorgrad_cli.algebra.substitution import substitute
-from tensorgrad_cli.notation.cursor import PARTIAL
-from tensorgrad_cli.notation.names import SIGNS
+from tensorgrad_cli.notation.names import word_for
 from tensorgrad_cli.render.naming import Names, Naming, counted
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, Piece, merged, wrapped
 
@@ -83,8 +82,7 @@ def spelled(printer: Linear, d: Derivative, above: str, below: Sequence[str]) ->
     if printer.glyphs.ascii:
         if not order and not d.own and _closed(d, naming):
             return f"d{above}/d{below[0]}"
-        known = {*naming.ranks, *naming.functions, *naming.dimensions}
-        word = next(word for word in ("d", PARTIAL, SIGNS["∂"]) if word not in known)
+        word = word_for("∂", {*naming.ranks, *naming.functions, *naming.dimensions})
         own = "^+" if d.own else ""
         return f"{word}{order}{own} {above}/{' '.join(f'{word} {part}' for part in below)}"
     own = "⁺" if d.own else ""

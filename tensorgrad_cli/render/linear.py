@@ -39,7 +39,7 @@ from tensorgrad_cli.algebra.expression import (
 )
 from tensorgrad_cli.algebra.functions import FUNCTIONS
 from tensorgrad_cli.algebra.library import BUILTINS, OWN
-from tensorgrad_cli.notation.names import SIGNS
+from tensorgrad_cli.notation.names import word_for
 from tensorgrad_cli.render import derivatives, operations, products
 from tensorgrad_cli.render.naming import Names, Naming, counted, free_names, named, position, positions
 from tensorgrad_cli.render.pieces import ATOM, FACTOR, NOTHING, PRODUCT, TERM, Piece, merged, wrapped
@@ -55,7 +55,6 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 class Glyphs(Struct, frozen=True):
     """The signs of a notation."""
 
-    sum: str
     delta: str
     pi: str
     transpose: str
@@ -303,12 +302,12 @@ class Linear:
         return Piece(self.name(name), ATOM, plain=True, bare=name)
 
     def sum(self) -> str:
-        """The sign of a written sum; Σ, which nothing hides, where a declared name hides the word."""
-        return self.sign("Σ") if "sum" in self.naming.taken else self.glyphs.sum
+        """The sign of a written sum."""
+        return self.sign("Σ")
 
     def sign(self, sign: str) -> str:
-        """A sign that nothing hides, in ASCII as the word that is no name."""
-        return SIGNS[sign] if self.glyphs.ascii else sign
+        """A sign, which nothing hides; in ASCII a word for it that is no name."""
+        return word_for(sign, self.naming.taken) if self.glyphs.ascii else sign
 
 
 def by_signs(e: Apply) -> Expression:

@@ -9,7 +9,6 @@ from tensorgrad_cli.render.naming import Naming
 __all__ = ["GLYPHS", "equation", "expression"]
 
 GLYPHS = Glyphs(
-    sum="Σ",
     delta="δ",
     pi="π",
     transpose="ᵀ",

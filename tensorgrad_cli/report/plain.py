@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
-from tensorgrad_cli.notation.names import SIGNS, canonical
+from tensorgrad_cli.notation.names import canonical, word_for
 
 __all__ = ["ascii_text", "same_length"]
 
@@ -50,12 +50,12 @@ def ascii_text(text: str, names: Collection[str] = frozenset()) -> str:
     text = _SECOND.sub(" ∂", text)
     if "d" in names or any(f"d{name}" in names for name in names):
         text = _CLOSED.sub(lambda match: _closed(match, names), text)
-        word = _first(("d", "partial", SIGNS["∂"]), names)
+        word = word_for("∂", names)
         text = text.replace("∂²", f"{word}^2 ").replace("∂⁺", f"{word}^+ ").replace("∂", f"{word} ")
     else:
         text = _CALL.sub("∂ ", text).replace("∂²", "d^2 ").replace("∂⁺", "d^+ ").replace("∂", "d")
-    text = re.sub(r"[Σ∑](?=\[)", _first(("sum", SIGNS["Σ"]), names), text)
-    text = re.sub(r"[Π∏](?=\[)", _first(("prod", SIGNS["Π"]), names), text)
+    text = re.sub(r"[Σ∑](?=\[)", word_for("Σ", names), text)
+    text = re.sub(r"[Π∏](?=\[)", word_for("Π", names), text)
     text = _rooted(text, names)
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
@@ -63,10 +63,6 @@ def ascii_text(text: str, names: Collection[str] = frozenset()) -> str:
     text = text.replace("^-^", "^-")
     text = _NAMES.sub(lambda match: canonical(match[0]), text)
     return text.encode("ascii", errors="replace").decode()
-
-
-def _first(words: Iterable[str], names: Collection[str]) -> str:
-    return next(word for word in words if word not in names)
 
 
 def _rooted(text: str, names: Collection[str]) -> str:

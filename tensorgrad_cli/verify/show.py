@@ -18,10 +18,6 @@ __all__ = ["formulas"]
 def formulas(spec: Spec, notation: str) -> Iterator[str]:
     """The chain, each step's derivatives and pullbacks, the gradients: a line each, in one notation."""
     yield spec.title
-    yield from _lines(spec, notation)
-
-
-def _lines(spec: Spec, notation: str) -> Iterator[str]:
     ground = Ground(spec)
     done = None
     for check in chain_checks(ground):
